@@ -1,0 +1,46 @@
+/** The hours of a chain's range: proven, disproven, or neither. */
+import { digestInterval, isStarting } from './check-digest.js'
+import { type Interval, overlaps } from './coverage.js'
+import type { GapReason, Verdict } from './findings.js'
+import type { JudgedChain } from './judge-chain.js'
+import type { CoverageInterval } from './results.js'
+import { worstVerdict } from './summary.js'
+import { formatTime } from './time.js'
+
+interface Part extends Interval {
+  readonly verdict: Verdict
+  readonly reason: GapReason | null
+}
+
+/** The whole range in order, without holes; neighbours of equal verdict and reason joined. Empty for backfill chains. */
+export function chainCoverage(chain: JudgedChain): CoverageInterval[] {
+  if (chain.chain.id.kind === 'backfill' || !chain.known) return []
+  const { range } = chain
+  const hours: Part[] = []
+  for (const { record, vouches } of chain.chain.digests) {
+    if (!vouches || isStarting(record)) continue
+    const { start, end } = digestInterval(record)
+    if (!overlaps({ start, end }, range)) continue
+    hours.push({ start: Math.max(start, range.start), end: Math.min(end, range.end), verdict: record.logFilesVerdict ?? 'valid', reason: null })
+  }
+  const doubtful = chain.digests.filter((digest) => digest.verdict === 'invalid').map((digest) => digestInterval(digest.checked.record))
+  for (const { start, end, reason } of chain.gaps) {
+    const invalid = reason === 'digest-invalid' && doubtful.some((other) => overlaps(other, { start, end }))
+    hours.push({ start, end, verdict: invalid ? 'invalid' : 'unverified', reason })
+  }
+  return join(hours.sort((a, b) => a.start - b.start))
+}
+
+function join(parts: readonly Part[]): CoverageInterval[] {
+  const joined: Part[] = []
+  for (const part of parts) {
+    const last = joined.at(-1)
+    const start = Math.max(part.start, last?.end ?? part.start)
+    if (last !== undefined && last.end < part.start) joined.push(part)
+    else if (last !== undefined && last.verdict === part.verdict && last.reason === part.reason) {
+      joined[joined.length - 1] = { ...last, end: Math.max(last.end, part.end) }
+    } else if (start < part.end || last === undefined) joined.push({ ...part, start })
+    else joined[joined.length - 1] = { ...last, verdict: worstVerdict(last.verdict, part.verdict) }
+  }
+  return joined.map(({ start, end, verdict, reason }) => ({ startTime: formatTime(start), endTime: formatTime(end), verdict, reason }))
+}

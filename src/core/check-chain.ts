@@ -1,0 +1,275 @@
+/**
+ * One digest chain: which digest proves which, where links break, what no chain accounts for, which hours are covered.
+ * Pure: digests are added as they are read; nothing here reads.
+ */
+import {
+  checkDigest,
+  checkSignature,
+  type DigestCheck,
+  type DigestLink,
+  type DigestRecord,
+  digestInterval,
+  isStarting,
+  objectName,
+  previousOf,
+  type SignatureState,
+} from './check-digest.js'
+import { type Interval, mergeIntervals } from './coverage.js'
+import type { PreviousDigest } from './digest.js'
+import type { Observation } from './finding.js'
+import type { ChainId } from './findings.js'
+import { parseObjectKey } from './object-key.js'
+
+const place = (bucket: string, key: string): string => `${bucket}/${key}`
+
+/** The digests of one chain that were read so far, linked to one another. */
+export class DigestChain {
+  readonly id: ChainId
+  readonly records: DigestRecord[] = []
+  readonly #byPlace = new Map<string, DigestRecord[]>()
+  /** Digests whose previous one has not been read (yet), by its place. */
+  readonly #waiting = new Map<string, DigestRecord[]>()
+  readonly #twice: boolean
+
+  constructor(id: ChainId, doubleCheckSignatures: boolean) {
+    this.id = id
+    this.#twice = doubleCheckSignatures
+  }
+
+  /** All records at an original place: more than one where an export holds copies. */
+  at(bucket: string, key: string): readonly DigestRecord[] {
+    return this.#byPlace.get(place(bucket, key)) ?? []
+  }
+
+  /** Links a digest with those read before it, in both directions. */
+  add(record: DigestRecord): void {
+    this.records.push(record)
+    const here = place(record.bucket, record.key)
+    append(this.#byPlace, here, record)
+    for (const successor of this.#waiting.get(here) ?? []) this.#link(successor, record)
+    const previous = previousOf(record)
+    if (previous === null) return
+    const there = place(previous.s3Bucket, previous.s3Object)
+    append(this.#waiting, there, record)
+    for (const target of this.#byPlace.get(there) ?? []) this.#link(record, target)
+  }
+
+  /** Digests whose previous digest has not been read. */
+  unresolved(): DigestRecord[] {
+    return this.records.filter((record) => previousOf(record) !== null && record.link === undefined)
+  }
+
+  /** The signature of `target` is also in `successor`: it proves itself, whatever `successor` is worth. */
+  #link(successor: DigestRecord, target: DigestRecord): void {
+    const previous = previousOf(successor)
+    if (previous === null) return
+    const signature = this.#signatureCarried(previous, target)
+    if (signature === 'verifies') target.successorSignature = 'verifies'
+    else if (signature === 'fails' && target.successorSignature === 'absent') target.successorSignature = 'fails'
+    const { facts } = target
+    const hash = (facts.kind === 'content' || facts.kind === 'malformed') && facts.sha256 === previous.hashValue
+    const link: DigestLink = { previous: target, hash, signature }
+    if (successor.link === undefined || (hash && !successor.link.hash)) successor.link = link
+  }
+
+  #signatureCarried(previous: PreviousDigest, target: DigestRecord): SignatureState | 'unknown' {
+    const { facts } = target
+    if (facts.kind !== 'content') return 'unknown'
+    const own = facts.metadata?.['signature']
+    const same = own !== undefined && own.toLowerCase() === previous.signature.toLowerCase()
+    if (same && target.metadataSignature !== 'absent') return target.metadataSignature
+    const state = checkSignature(facts, previous.signature, this.#twice)
+    if (state !== 'absent') return state
+    return own === undefined || same ? 'unknown' : 'fails'
+  }
+}
+
+function append<V>(map: Map<string, V[]>, key: string, value: V): void {
+  const list = map.get(key)
+  if (list === undefined) map.set(key, [value])
+  else list.push(value)
+}
+
+/** A stretch of digests in which each is linked, hash and signature, to the one before. */
+export interface Run {
+  /** From the end of its starting digest, else the start of its oldest digest, to its newest end. */
+  readonly interval: Interval
+  readonly members: ReadonlySet<DigestRecord>
+}
+
+/** One record with what was found about it; links and out-of-chain included. */
+export interface CheckedDigest {
+  readonly record: DigestRecord
+  /** Signed, in place and in its chain: its claims and its hour count. */
+  readonly vouches: boolean
+  readonly signatureFrom: 'metadata' | 'successor' | null
+  /** About the digest itself. */
+  readonly observations: readonly Observation[]
+  /** About the link that it carries: these make the chain invalid, not the digest. */
+  readonly linkObservations: readonly Observation[]
+  /** Whether a vouching digest links to it. */
+  readonly linked: boolean
+}
+
+export interface CheckedChain {
+  readonly id: ChainId
+  /** In order of digestEndTime, then key. */
+  readonly digests: readonly CheckedDigest[]
+  readonly runs: readonly Run[]
+  /** Merged hours of vouching digests, starting digests excepted. Empty for backfill chains: they fill nothing. */
+  readonly covered: readonly Interval[]
+}
+
+/** Judges the digests of a chain together. */
+export function checkChain(chain: DigestChain): CheckedChain {
+  const standard = chain.id.kind === 'standard'
+  const records = [...chain.records].sort(inOrder)
+  const checks = new Map(records.map((record) => [record, checkDigest(record)] as const))
+  const proven = records.filter((record) => checks.get(record)?.proven === true)
+  const linked = linkedTo(chain, proven)
+  const runs = standard ? findRuns(proven) : []
+  const outside = standard ? outOfChain(chain, linked, runs) : new Set<DigestRecord>()
+  const skips = linksThatSkip(runs, proven, outside)
+  const digests = records.map((record) => checked(chain, record, checks.get(record), { linked, outside, skips }))
+  const vouching = digests.filter((digest) => digest.vouches && standard && !isStarting(digest.record))
+  const covered = mergeIntervals(vouching.map((digest) => digestInterval(digest.record)))
+  return { id: chain.id, digests, runs, covered }
+}
+
+function inOrder(a: DigestRecord, b: DigestRecord): number {
+  return a.name.endTime - b.name.endTime || (a.key < b.key ? -1 : a.key > b.key ? 1 : a.ordinal - b.ordinal)
+}
+
+function linkedTo(chain: DigestChain, proven: readonly DigestRecord[]): Set<DigestRecord> {
+  const linked = new Set<DigestRecord>()
+  for (const record of proven) {
+    const previous = previousOf(record)
+    if (previous === null) continue
+    for (const target of chain.at(previous.s3Bucket, previous.s3Object)) linked.add(target)
+  }
+  return linked
+}
+
+function intact(record: DigestRecord): DigestRecord | undefined {
+  const { link } = record
+  return link?.hash === true && link.signature !== 'fails' ? link.previous : undefined
+}
+
+/** `proven` is in order of time. */
+function findRuns(proven: readonly DigestRecord[]): Run[] {
+  const runOf = new Map<DigestRecord, { start: number; end: number; members: Set<DigestRecord> }>()
+  const runs = new Set<{ start: number; end: number; members: Set<DigestRecord> }>()
+  for (const record of proven) {
+    const { start, end } = digestInterval(record)
+    const previous = intact(record)
+    let run = previous === undefined ? undefined : runOf.get(previous)
+    if (run === undefined) {
+      run = { start: isStarting(record) ? end : start, end, members: new Set() }
+      runs.add(run)
+    }
+    run.end = Math.max(run.end, end)
+    run.members.add(record)
+    runOf.set(record, run)
+  }
+  return [...runs].map(({ start, end, members }) => ({ interval: { start, end }, members }))
+}
+
+/** Objects whose time lies inside a proven run to which they do not belong, and to which no valid link leads: signed or not. */
+function outOfChain(chain: DigestChain, linked: ReadonlySet<DigestRecord>, runs: readonly Run[]): Set<DigestRecord> {
+  const outside = new Set<DigestRecord>()
+  for (const record of chain.records) {
+    if (linked.has(record) || record.facts.kind === 'missing' || record.facts.kind === 'unreadable') continue
+    const at = record.name.endTime
+    const inside = (run: Run): boolean => run.interval.start < at && at < run.interval.end
+    // A copy of a member (same original place) is judged by its own bytes: the chain accounts for that place.
+    const member = (run: Run): boolean => chain.at(record.bucket, record.key).some((copy) => run.members.has(copy))
+    if (runs.some((run) => inside(run) && !member(run))) outside.add(record)
+  }
+  return outside
+}
+
+/** A link that passes over a validly signed digest: the first digest of the run after it carries that link. */
+function linksThatSkip(
+  runs: readonly Run[],
+  proven: readonly DigestRecord[],
+  outside: ReadonlySet<DigestRecord>,
+): Set<DigestRecord> {
+  const skips = new Set<DigestRecord>()
+  for (const record of proven) {
+    if (!outside.has(record)) continue
+    for (const { interval, members } of runs) {
+      const at = record.name.endTime
+      if (members.has(record) || at <= interval.start || at >= interval.end) continue
+      const after = [...members].filter((member) => member.name.endTime > at && intact(member) !== undefined)
+      const first = after.reduce<DigestRecord | undefined>((a, b) => (a === undefined || b.name.endTime < a.name.endTime ? b : a), undefined)
+      if (first !== undefined) skips.add(first)
+    }
+  }
+  return skips
+}
+
+interface ChainFacts {
+  readonly linked: ReadonlySet<DigestRecord>
+  readonly outside: ReadonlySet<DigestRecord>
+  readonly skips: ReadonlySet<DigestRecord>
+}
+
+function checked(chain: DigestChain, record: DigestRecord, check: DigestCheck | undefined, facts: ChainFacts): CheckedDigest {
+  const proven = check?.proven === true
+  const outside = facts.outside.has(record)
+  const observations: readonly Observation[] = outside
+    ? [{ code: 'DIGEST_OUT_OF_CHAIN', fields: { reason: 'not-linked' } }]
+    : (check?.observations ?? [])
+  const vouches = proven && !outside
+  return {
+    record,
+    vouches,
+    signatureFrom: vouches ? (check?.signatureFrom ?? null) : null,
+    observations,
+    linkObservations: vouches ? checkLink(chain.id, record, facts.skips.has(record)) : [],
+    linked: facts.linked.has(record),
+  }
+}
+
+/** The link that a valid digest carries: hash, signature, chain and time of the digest that was found there. */
+export function checkLink(id: ChainId, record: DigestRecord, skips: boolean): Observation[] {
+  const previous = previousOf(record)
+  if (previous === null) return []
+  const name = objectName({ bucket: previous.s3Bucket, key: previous.s3Object })
+  const broken = (reason: LinkReason, expected?: string, found?: string): Observation => ({
+    code: 'DIGEST_LINK_BROKEN',
+    fields: {
+      reason,
+      previous: name,
+      ...(expected === undefined ? {} : { expected }),
+      ...(found === undefined ? {} : { found }),
+    },
+  })
+  if (!isSameChain(id, previous.s3Object)) return [broken('other-chain')]
+  if (skips) return [broken('skips')]
+  const { link } = record
+  if (link === undefined) return []
+  const { facts } = link.previous
+  if (facts.kind === 'missing' || facts.kind === 'unreadable' || (facts.kind === 'malformed' && facts.sha256 === null)) return []
+  if (previous.hashAlgorithm !== 'SHA-256') return [broken('algorithm', previous.hashAlgorithm)]
+  if (!link.hash) return [broken('hash', previous.hashValue, facts.sha256 ?? undefined)]
+  if (link.signature === 'fails') return [broken('signature', previous.signature.toLowerCase())]
+  const contradicts = id.kind === 'standard' && digestInterval(link.previous).end > digestInterval(record).start
+  return contradicts ? [broken('time')] : []
+}
+
+type LinkReason = 'hash' | 'signature' | 'skips' | 'other-chain' | 'time' | 'algorithm'
+
+/** Whether a key is one of this chain's digests. */
+export function isSameChain(id: ChainId, key: string): boolean {
+  const name = parseObjectKey(key)
+  return (
+    name.kind === 'digest' &&
+    name.organizationId === id.organizationId &&
+    name.accountId === id.accountId &&
+    name.region === id.region &&
+    name.trail === id.trail &&
+    name.homeRegion === id.homeRegion &&
+    name.backfill === (id.kind === 'backfill')
+  )
+}

@@ -1,0 +1,196 @@
+/**
+ * One digest file: its place, its key, its signature. What is judged here needs nothing but the object itself and the
+ * signatures that later digests carry for it; links and time are judged in check-chain.ts.
+ */
+import type { Digest, PreviousDigest } from './digest.js'
+import type { Observation } from './finding.js'
+import type { UnreadableReason } from './findings.js'
+import { HOUR } from './coverage.js'
+import type { PublicKey } from './public-keys.js'
+import type { DigestKey } from './object-key.js'
+import { verifySignature, verifySignatureTwice } from './signature.js'
+import { formatTime, parseTime } from './time.js'
+
+/** The only algorithm CloudTrail signs digests with, as its metadata and JSON spell it. */
+export const SIGNATURE_ALGORITHM = 'SHA256withRSA'
+
+/** Late digests may be signed with a newer key, and a key may be used a little beyond its end. */
+const KEY_VALIDITY_TOLERANCE = 6 * HOUR
+
+/** What is known of the key that a digest names. */
+export type KeyFact =
+  | { readonly kind: 'key'; readonly key: PublicKey; readonly origin: string }
+  | { readonly kind: 'mismatch'; readonly reason: string }
+  | { readonly kind: 'unknown'; readonly reason?: string }
+
+/** What reading one object in a digest folder gave. */
+export type DigestFacts =
+  | { readonly kind: 'unreadable'; readonly reason: UnreadableReason; readonly detail?: string }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'malformed'; readonly reason: string; readonly sha256: string | null }
+  | DigestContent
+
+/** A digest that could be parsed. `digest` is kept without its log files: they go on as claims. */
+export interface DigestContent {
+  readonly kind: 'content'
+  readonly digest: Omit<Digest, 'logFiles'>
+  readonly logFiles: number
+  /** Lower-case hex SHA-256 of the inflated bytes. */
+  readonly sha256: string
+  readonly dataToSign: string
+  readonly trailing: { readonly offset: number; readonly bytes: number } | null
+  readonly key: KeyFact
+  /** User metadata; undefined where the source does not carry any. */
+  readonly metadata: Readonly<Record<string, string>> | undefined
+}
+
+export type SignatureState = 'verifies' | 'fails' | 'absent'
+
+/** One object in a digest folder, with all that later reading adds to it. */
+export interface DigestRecord {
+  /** The original place: for an export as mapped, not as found. */
+  readonly bucket: string
+  readonly key: string
+  readonly name: DigestKey
+  /** Which place of the run it was found in; -1 where it was fetched from elsewhere on the word of a link. */
+  readonly place: number
+  /** Position in the ledger of claims of its account and region. */
+  readonly ordinal: number
+  /** Families of log files that it lists. */
+  readonly families: ReadonlySet<string>
+  readonly facts: DigestFacts
+  readonly metadataSignature: SignatureState
+  /** The signature that later digests carry for it. */
+  successorSignature: SignatureState
+  /** What its own link to the previous digest was found to be, once that one was read. */
+  link?: DigestLink
+  /** The worst that was found about the log files that it lists. */
+  logFilesVerdict?: 'invalid' | 'unverified'
+}
+
+export interface DigestLink {
+  readonly previous: DigestRecord
+  readonly hash: boolean
+  readonly signature: SignatureState | 'unknown'
+}
+
+/** `s3://bucket/key`. */
+export function objectName(place: { readonly bucket: string; readonly key: string }): string {
+  return `s3://${place.bucket}/${place.key}`
+}
+
+/** Verifies one signature over a digest's data to sign. Without a usable key nothing is said: `absent`. */
+export function checkSignature(content: DigestContent, signature: string | undefined, twice: boolean): SignatureState {
+  if (signature === undefined || content.key.kind !== 'key') return 'absent'
+  const { key } = content.key
+  const verifies = twice
+    ? verifySignatureTwice(content.dataToSign, signature, key).valid
+    : verifySignature(content.dataToSign, signature, key)
+  return verifies ? 'verifies' : 'fails'
+}
+
+/** The interval that a digest is about: from its body, else the hour before the end that its name gives. */
+export function digestInterval(record: DigestRecord): { start: number; end: number } {
+  if (record.facts.kind !== 'content' || isMoved(record)) return { start: record.name.endTime - HOUR, end: record.name.endTime }
+  return { start: record.facts.digest.digestStartTime, end: record.facts.digest.digestEndTime }
+}
+
+/** The body names another place than where it was found. */
+export function isMoved(record: DigestRecord): boolean {
+  if (record.facts.kind !== 'content') return false
+  const { digest } = record.facts
+  return digest.digestS3Bucket !== record.bucket || digest.digestS3Object !== record.key
+}
+
+/** The previous digest that this one names, if it could be parsed and is where it says it is. */
+export function previousOf(record: DigestRecord): PreviousDigest | null {
+  return record.facts.kind === 'content' ? record.facts.digest.previous : null
+}
+
+/** A starting digest proves the files that it lists, never its hour (user guide, "Starting digest files"). */
+export function isStarting(record: DigestRecord): boolean {
+  return record.facts.kind === 'content' && record.facts.digest.starting
+}
+
+export interface DigestCheck {
+  /** Signed by CloudTrail, in its place, with a key that was valid: its claims and its hour can be trusted. */
+  readonly proven: boolean
+  readonly signatureFrom: 'metadata' | 'successor' | null
+  readonly observations: readonly Observation[]
+}
+
+/** Judges one digest alone. The first finding that fits, from the top of the contract's table; trailing data and metadata beside it. */
+export function checkDigest(record: DigestRecord): DigestCheck {
+  const { facts } = record
+  if (facts.kind === 'missing') return unproven([])
+  if (facts.kind === 'unreadable') {
+    const { reason, detail } = facts
+    return unproven([{ code: 'DIGEST_UNREADABLE', fields: { reason, ...(detail === undefined ? {} : { detail }) } }])
+  }
+  if (facts.kind === 'malformed') return unproven([{ code: 'DIGEST_MALFORMED', fields: { reason: facts.reason } }])
+  return checkContent(record, facts)
+}
+
+function unproven(observations: readonly Observation[]): DigestCheck {
+  return { proven: false, signatureFrom: null, observations }
+}
+
+function checkContent(record: DigestRecord, content: DigestContent): DigestCheck {
+  const beside: Observation[] = content.trailing === null ? [] : [{ code: 'DIGEST_TRAILING_DATA', fields: content.trailing }]
+  if (isMoved(record)) {
+    const named = `s3://${content.digest.digestS3Bucket}/${content.digest.digestS3Object}`
+    return unproven([{ code: 'DIGEST_MOVED', fields: { named } }, ...beside])
+  }
+  const doubt = keyDoubt(content) ?? signatureDoubt(record, content) ?? validityDoubt(content)
+  if (doubt !== undefined) return unproven([doubt, ...beside])
+  const signatureFrom = record.successorSignature === 'verifies' ? 'successor' : 'metadata'
+  return { proven: true, signatureFrom, observations: [...beside, ...metadataContradictions(record, content)] }
+}
+
+function keyDoubt(content: DigestContent): Observation | undefined {
+  const fingerprint = content.digest.digestPublicKeyFingerprint
+  const { key } = content
+  if (key.kind === 'unknown') {
+    return { code: 'DIGEST_KEY_UNKNOWN', fields: { fingerprint, ...(key.reason === undefined ? {} : { reason: key.reason }) } }
+  }
+  return key.kind === 'mismatch' ? { code: 'DIGEST_KEY_MISMATCH', fields: { fingerprint, reason: key.reason } } : undefined
+}
+
+function signatureDoubt(record: DigestRecord, content: DigestContent): Observation | undefined {
+  const fingerprint = content.digest.digestPublicKeyFingerprint
+  const { metadataSignature, successorSignature } = record
+  if (metadataSignature === 'verifies' || successorSignature === 'verifies') return undefined
+  const signatures: ('metadata' | 'successor')[] = []
+  if (metadataSignature === 'fails') signatures.push('metadata')
+  if (successorSignature === 'fails') signatures.push('successor')
+  return signatures.length === 0
+    ? { code: 'DIGEST_SIGNATURE_MISSING', fields: { fingerprint } }
+    : { code: 'DIGEST_SIGNATURE_INVALID', fields: { fingerprint, signatures } }
+}
+
+function validityDoubt(content: DigestContent): Observation | undefined {
+  if (content.key.kind !== 'key') return undefined
+  const { validityEndTime } = content.key.key
+  if (validityEndTime === null || content.digest.digestEndTime - validityEndTime <= KEY_VALIDITY_TOLERANCE) return undefined
+  const fingerprint = content.digest.digestPublicKeyFingerprint
+  return { code: 'DIGEST_KEY_OUTSIDE_VALIDITY', fields: { fingerprint, validityEndTime: formatTime(validityEndTime) } }
+}
+
+/** Metadata that is absent is a normal loss; metadata that contradicts proven facts was altered. */
+function metadataContradictions(record: DigestRecord, content: DigestContent): Observation[] {
+  const { metadata } = content
+  if (metadata === undefined) return []
+  if (record.metadataSignature === 'fails') return [mismatch('signature', metadata['signature'])]
+  const algorithm = metadata['signature-algorithm']
+  if (algorithm !== undefined && algorithm !== SIGNATURE_ALGORITHM) return [mismatch('signature-algorithm', algorithm)]
+  const generated = metadata['backfill-generation-timestamp']
+  if (generated !== undefined && parseTime(generated) === undefined) return [mismatch('backfill-generation-timestamp', generated)]
+  return []
+}
+
+function mismatch(
+  reason: 'signature' | 'signature-algorithm' | 'backfill-generation-timestamp',
+  found: string | undefined,
+): Observation {
+  return { code: 'DIGEST_METADATA_MISMATCH', fields: { reason, found: (found ?? '').slice(0, 1024) } }
+}

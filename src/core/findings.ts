@@ -1,0 +1,170 @@
+/**
+ * The findings: what can be wrong with, or unknown about, a trail. Codes are stable; message texts are not.
+ * `docs/findings.md` has a heading for each code, compared by a test.
+ */
+
+/** What is proven (`valid`), disproven (`invalid`), or neither (`unverified`). */
+export type Verdict = 'valid' | 'invalid' | 'unverified'
+
+/** A `note` changes no verdict. */
+export type FindingVerdict = 'invalid' | 'unverified' | 'note'
+
+/** Each code with the verdict it normally carries. */
+export const FINDING_VERDICTS: Readonly<Record<FindingCode, FindingVerdict>> = {
+  DIGEST_MISSING: 'invalid',
+  DIGEST_UNREADABLE: 'unverified',
+  DIGEST_OUT_OF_CHAIN: 'invalid',
+  DIGEST_MOVED: 'invalid',
+  DIGEST_MALFORMED: 'invalid',
+  DIGEST_TRAILING_DATA: 'invalid',
+  DIGEST_KEY_UNKNOWN: 'unverified',
+  DIGEST_KEY_MISMATCH: 'unverified',
+  DIGEST_SIGNATURE_MISSING: 'unverified',
+  DIGEST_SIGNATURE_INVALID: 'invalid',
+  DIGEST_KEY_OUTSIDE_VALIDITY: 'unverified',
+  DIGEST_METADATA_MISMATCH: 'invalid',
+  DIGEST_LINK_BROKEN: 'invalid',
+  LOG_FILE_MISSING: 'invalid',
+  LOG_FILE_UNREADABLE: 'unverified',
+  LOG_FILE_ALGORITHM_UNSUPPORTED: 'unverified',
+  LOG_FILE_MALFORMED: 'invalid',
+  LOG_FILE_TRAILING_DATA: 'invalid',
+  LOG_FILE_TOO_LARGE: 'unverified',
+  LOG_FILE_MODIFIED: 'invalid',
+  LOG_FILE_CONFLICTING: 'invalid',
+  LOG_FILE_CLAIM_UNTRUSTED: 'unverified',
+  LOG_FILE_UNLISTED: 'invalid',
+  LOG_FILE_PENDING: 'note',
+  LOG_FILE_UNCOVERED: 'unverified',
+  COVERAGE_GAP: 'unverified',
+}
+
+/** All codes. */
+export type FindingCode = keyof FindingFields
+
+/** Why an object, a listing or a key could not be looked at. Never a statement about the object itself. */
+export type UnreadableReason =
+  | 'access-denied'
+  | 'archived'
+  | 'kms'
+  | 'throttled'
+  | 'network'
+  | 'io'
+  | 'no-such-bucket'
+  | 'bucket-not-given'
+  | 'link'
+  | 'unsafe-name'
+  | 'altered-in-transfer'
+  | 'too-large'
+
+/** Why hours of the range are not covered by a chain. */
+export type GapReason =
+  | 'chain-restarted'
+  | 'logging-stopped'
+  | 'digests-missing'
+  | 'digest-invalid'
+  | 'before-first'
+  | 'after-last'
+  | 'too-recent'
+  | 'not-found'
+
+/** Which chain: CloudTrail's own words. Bucket and prefix are no part of it: a trail may change both. */
+export interface ChainId {
+  readonly organizationId: string | null
+  readonly accountId: string
+  /** The region whose events the digests are about (the *source region*). */
+  readonly region: string
+  readonly trail: string
+  readonly homeRegion: string
+  readonly kind: 'standard' | 'backfill'
+}
+
+/** The fields that prove each finding, by code. All strings that come from a store are attacker-chosen: escape them. */
+export interface FindingFields {
+  /** `linkedFrom`: the valid digest whose previousDigestS3Object names it. */
+  readonly DIGEST_MISSING: { readonly linkedFrom: string }
+  readonly DIGEST_UNREADABLE: { readonly reason: UnreadableReason; readonly detail?: string }
+  readonly DIGEST_OUT_OF_CHAIN: { readonly reason: 'name' | 'date' | 'not-linked' }
+  /** `named`: where the body says it was delivered, as `s3://bucket/key`. */
+  readonly DIGEST_MOVED: { readonly named: string }
+  readonly DIGEST_MALFORMED: { readonly reason: string }
+  /** `offset`: where the gzip member ends; `bytes`: how many follow it (at least). */
+  readonly DIGEST_TRAILING_DATA: { readonly offset: number; readonly bytes: number }
+  readonly DIGEST_KEY_UNKNOWN: { readonly fingerprint: string; readonly reason?: string }
+  readonly DIGEST_KEY_MISMATCH: { readonly fingerprint: string; readonly reason: string }
+  readonly DIGEST_SIGNATURE_MISSING: { readonly fingerprint: string }
+  readonly DIGEST_SIGNATURE_INVALID: {
+    readonly fingerprint: string
+    readonly signatures: readonly ('metadata' | 'successor')[]
+  }
+  readonly DIGEST_KEY_OUTSIDE_VALIDITY: { readonly fingerprint: string; readonly validityEndTime: string }
+  readonly DIGEST_METADATA_MISMATCH: {
+    readonly reason: 'signature' | 'signature-algorithm' | 'backfill-generation-timestamp'
+    readonly found: string
+  }
+  readonly DIGEST_LINK_BROKEN: {
+    readonly reason: 'hash' | 'signature' | 'skips' | 'other-chain' | 'time' | 'algorithm'
+    readonly previous: string
+    readonly expected?: string
+    readonly found?: string
+  }
+  readonly LOG_FILE_MISSING: { readonly expected: string; readonly listedBy: readonly string[] }
+  readonly LOG_FILE_UNREADABLE: { readonly reason: UnreadableReason; readonly detail?: string }
+  readonly LOG_FILE_ALGORITHM_UNSUPPORTED: { readonly hashAlgorithm: string }
+  readonly LOG_FILE_MALFORMED: { readonly reason: string }
+  readonly LOG_FILE_TRAILING_DATA: { readonly offset: number; readonly bytes: number }
+  readonly LOG_FILE_TOO_LARGE: { readonly limit: number }
+  readonly LOG_FILE_MODIFIED: {
+    readonly expected: string
+    readonly found: string
+    readonly listedBy: readonly string[]
+  }
+  readonly LOG_FILE_CONFLICTING: {
+    readonly claims: readonly { readonly digest: string; readonly expected: string }[]
+    readonly found: string | null
+  }
+  readonly LOG_FILE_CLAIM_UNTRUSTED: {
+    readonly expected: string
+    /** The hash of what is there; `null` where nothing could be hashed (see `reason`). */
+    readonly found: string | null
+    readonly listedBy: readonly string[]
+    readonly reason: 'digest-unverified' | 'digest-invalid'
+    readonly detail?: string
+  }
+  readonly LOG_FILE_UNLISTED: { readonly reason: 'not-listed' | 'name'; readonly mayBeBackfilled?: true }
+  readonly LOG_FILE_PENDING: { readonly reason: 'too-recent' | 'digest-unproven' }
+  readonly LOG_FILE_UNCOVERED: {
+    readonly reason: 'not-covered' | 'no-chain' | 'family-not-digested' | 'backfill-unproven' | 'unvalidated-trails'
+  }
+  /** `trail` … `kind` are null where no chain is known (`not-found`). Half-open: [startTime, endTime). */
+  readonly COVERAGE_GAP: {
+    readonly reason: GapReason
+    readonly startTime: string
+    readonly endTime: string
+    readonly trail: string | null
+    readonly homeRegion: string | null
+  }
+}
+
+interface FindingHead<C extends FindingCode> {
+  /** `gap` for COVERAGE_GAP, `finding` for all others. */
+  readonly kind: C extends 'COVERAGE_GAP' ? 'gap' : 'finding'
+  readonly code: C
+  readonly verdict: FindingVerdict
+  /** `s3://bucket/key` of the original place where known; for a gap the chain's digest folder. */
+  readonly object: string
+  readonly organizationId: string | null
+  readonly accountId: string | null
+  readonly region: string | null
+  /** The time that the object's name or body gives, ISO 8601 UTC; null where it gives none. */
+  readonly time: string | null
+}
+
+/** A finding of one code, with that code's own fields. */
+export type FindingOf<C extends FindingCode> = { readonly [K in C]: FindingHead<K> & FindingFields[K] }[C]
+
+/** Any finding but a gap. */
+export type Finding = FindingOf<Exclude<FindingCode, 'COVERAGE_GAP'>>
+
+/** Hours of the range that a chain does not cover: the finding COVERAGE_GAP. */
+export type Gap = FindingOf<'COVERAGE_GAP'>

@@ -1,0 +1,181 @@
+/**
+ * Listing against claims, for one account and region: which log files must be checked, and what is to be said of those
+ * that no digest lists. All chains are read before a log file is called unlisted.
+ */
+import type { CheckedDigest } from './check-chain.js'
+import { type DigestRecord, objectName } from './check-digest.js'
+import { DAY, DELIVERY_DELAY, type Interval, MINUTE, NAME_TOLERANCE } from './coverage.js'
+import type { Observation } from './finding.js'
+import { chainCovers, type JudgedChain } from './judge-chain.js'
+import type { StandingClaim } from './judge-log-file.js'
+import type { ForeignKey, LogFileKey, ObjectKey } from './object-key.js'
+import type { LogFileStatus } from './results.js'
+
+/** Backfill digests come for up to 30 days. */
+const BACKFILL_TIME = 30 * DAY
+
+export interface ReconcileRequest {
+  readonly askedStart: number | null
+  readonly askedEnd: number | null
+  readonly defaultEnd: number | null
+  readonly now: number
+  /** A live store: its clock bounds what may still be pending. */
+  readonly live: boolean
+  readonly unvalidatedTrails: boolean
+}
+
+/** What the digests of an account and region are worth to its log files. */
+export class LogFileContext {
+  readonly #request: ReconcileRequest
+  readonly #chains: readonly JudgedChain[]
+  readonly #standings = new Map<number, { standing: StandingClaim['standing']; judged: boolean; record: DigestRecord }>()
+  readonly #families = new Set<string>()
+  readonly #places = new Map<JudgedChain, Set<number>>()
+  readonly #backfillUnproven: boolean
+  /** Unclaimed log files named before this are not judged. */
+  readonly start: number
+
+  constructor(chains: readonly JudgedChain[], request: ReconcileRequest) {
+    this.#request = request
+    this.#chains = chains
+    for (const chain of chains) this.#addChain(chain)
+    const known = chains.filter((chain) => chain.known && chain.chain.id.kind === 'standard')
+    this.start = request.askedStart ?? Math.min(...known.map((chain) => chain.range.start), ...(known.length === 0 ? [Number.NEGATIVE_INFINITY] : []))
+    this.#backfillUnproven = chains.some((chain) => chain.chain.id.kind === 'backfill' && chain.chain.digests.some(isUnproven))
+  }
+
+  #addChain(chain: JudgedChain): void {
+    const judged = new Set(chain.digests.map((digest) => digest.checked.record))
+    const places = new Set<number>()
+    for (const digest of chain.chain.digests) {
+      const { record } = digest
+      const standing = standingOf(digest, chain.unsigned)
+      this.#standings.set(record.ordinal, { standing, judged: judged.has(record), record })
+      if (!digest.vouches) continue
+      places.add(record.place)
+      for (const family of record.families) this.#families.add(family)
+    }
+    this.#places.set(chain, places)
+  }
+
+  /** Turns a digest's claim into what it is worth. */
+  claim(claim: { readonly hash: string; readonly algorithm: string; readonly ordinal: number }): StandingClaim {
+    const of = this.#standings.get(claim.ordinal)
+    const digest = of === undefined ? '' : objectName(of.record)
+    return { ...claim, digest, standing: of?.standing ?? 'invalid' }
+  }
+
+  /** The digest that a claim comes from, to mark what became of its log files. */
+  record(ordinal: number): DigestRecord | undefined {
+    return this.#standings.get(ordinal)?.record
+  }
+
+  /** Whether the claims on a log file are checked: any by a judged digest, else if the name's time is in the range. */
+  isChecked(claims: readonly StandingClaim[], name: ObjectKey): boolean {
+    return claims.some((claim) => this.#standings.get(claim.ordinal)?.judged === true) || this.inRange(name)
+  }
+
+  /** Whether an unclaimed log file is judged: by its name's time, else its day folder, else always. */
+  inRange(name: ObjectKey): boolean {
+    const time = timeOf(name)
+    if (time === null) return true
+    const { askedEnd } = this.#request
+    if (time.end <= this.start && time.start < this.start) return false
+    return askedEnd === null || time.start < askedEnd
+  }
+
+  /** Named before the range: not being there is then a note. */
+  isBeforeRange(name: ObjectKey): boolean {
+    return name.kind === 'log-file' && name.time !== null && name.time < this.start
+  }
+
+  /** Whether all known standard chains of the place cover all 10 minutes around the time of a log file. At least one must. */
+  #covered(time: Interval, place: number): 'covered' | 'not-covered' | 'no-chain' {
+    const chains = this.#knownAt(place)
+    if (chains.length === 0) return 'no-chain'
+    const wanted = { start: time.start - NAME_TOLERANCE, end: time.end + NAME_TOLERANCE }
+    return chains.every((chain) => chainCovers(chain.chain, wanted)) ? 'covered' : 'not-covered'
+  }
+
+  #knownAt(place: number): JudgedChain[] {
+    return this.#chains.filter(
+      (chain) => chain.known && chain.chain.id.kind === 'standard' && this.#places.get(chain)?.has(place) === true,
+    )
+  }
+
+  /** Invalid digests' claims count as claims only where valid digests do not cover the hour. */
+  isClaimed(claims: readonly StandingClaim[], name: ObjectKey, place: number): boolean {
+    if (claims.some((claim) => claim.standing !== 'invalid')) return true
+    if (claims.length === 0 || name.kind !== 'log-file') return false
+    const time = timeOf(name)
+    return time === null || this.#covered(time, place) !== 'covered'
+  }
+
+  /** What is said of a log file that no digest lists. */
+  judgeUnclaimed(name: LogFileKey | ForeignKey, place: number): { status: LogFileStatus; observation: Observation } {
+    if (name.kind === 'foreign') return unlisted('name', this.#mayBeBackfilled(name))
+    const time = timeOf(name) ?? { start: name.day, end: name.day + DAY }
+    const covered = this.#covered(time, place)
+    if (covered === 'covered' && name.family !== 'CloudTrail' && !this.#families.has(name.family)) return uncovered('family-not-digested')
+    if (covered === 'covered' && !this.#backfillUnproven) {
+      if (this.#request.unvalidatedTrails) return uncovered('unvalidated-trails')
+      return unlisted('not-listed', this.#mayBeBackfilled(name))
+    }
+    if (name.time !== null && this.#isPending(name.time)) {
+      return { status: 'pending', observation: { code: 'LOG_FILE_PENDING', fields: { reason: 'too-recent' } } }
+    }
+    return uncovered(covered === 'covered' ? 'backfill-unproven' : covered)
+  }
+
+  #mayBeBackfilled(name: LogFileKey | ForeignKey): boolean {
+    const time = timeOf(name)
+    return name.kind === 'log-file' && time !== null && this.#request.now - time.start < BACKFILL_TIME
+  }
+
+  #isPending(time: number): boolean {
+    const { askedEnd, defaultEnd, live, now } = this.#request
+    if (askedEnd !== null || defaultEnd === null) return false
+    const known = this.#chains.filter((chain) => chain.known && chain.chain.id.kind === 'standard')
+    if (known.length === 0) return false
+    const newest = Math.max(...known.map((chain) => chain.chain.covered.at(-1)?.end ?? Number.NEGATIVE_INFINITY))
+    // A chain that ends a little before the default end has no gap there: its log files wait for its next digest.
+    const from = Math.min(defaultEnd, ...known.filter((chain) => chain.gaps.length === 0).map((chain) => chain.range.end - NAME_TOLERANCE))
+    return time >= from && time <= newest + DELIVERY_DELAY && (!live || time <= now + 10 * MINUTE)
+  }
+}
+
+function isUnproven(digest: CheckedDigest): boolean {
+  return !digest.vouches && digest.observations.some((o) => UNPROVEN.has(o.code))
+}
+
+const UNPROVEN: ReadonlySet<string> = new Set([
+  'DIGEST_UNREADABLE',
+  'DIGEST_KEY_UNKNOWN',
+  'DIGEST_KEY_MISMATCH',
+  'DIGEST_SIGNATURE_MISSING',
+  'DIGEST_KEY_OUTSIDE_VALIDITY',
+])
+
+function standingOf(digest: CheckedDigest, unsigned: ReadonlySet<DigestRecord>): StandingClaim['standing'] {
+  if (digest.vouches) return 'vouching'
+  if (unsigned.has(digest.record)) return 'unsigned'
+  return isUnproven(digest) ? 'unverified' : 'invalid'
+}
+
+/** The moment or the day that a name stands for; null where nothing gives one. */
+export function timeOf(name: ObjectKey): Interval | null {
+  if (name.kind === 'log-file') return name.time === null ? { start: name.day, end: name.day + DAY } : { start: name.time, end: name.time }
+  if (name.kind === 'digest') return { start: name.endTime, end: name.endTime }
+  return name.kind === 'foreign' && name.day !== null ? { start: name.day, end: name.day + DAY } : null
+}
+
+function unlisted(reason: 'not-listed' | 'name', mayBeBackfilled: boolean): { status: LogFileStatus; observation: Observation } {
+  const fields = mayBeBackfilled ? { reason, mayBeBackfilled: true as const } : { reason }
+  return { status: 'unlisted', observation: { code: 'LOG_FILE_UNLISTED', fields } }
+}
+
+function uncovered(
+  reason: 'not-covered' | 'no-chain' | 'family-not-digested' | 'backfill-unproven' | 'unvalidated-trails',
+): { status: LogFileStatus; observation: Observation } {
+  return { status: 'uncovered', observation: { code: 'LOG_FILE_UNCOVERED', fields: { reason } } }
+}

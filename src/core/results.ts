@@ -1,0 +1,159 @@
+/** What a run yields, in order. Every field is a fact that was found; nothing here computes a verdict. */
+import type { Finding, FindingCode, Gap, GapReason, Verdict } from './findings.js'
+
+/** One digest file that was judged. */
+export interface DigestResult {
+  readonly kind: 'digest'
+  readonly verdict: Verdict
+  /** `s3://bucket/key`: the original place where known, else where it was found. Attacker-chosen text. */
+  readonly object: string
+  readonly organizationId: string | null
+  readonly accountId: string
+  readonly region: string
+  readonly trail: string
+  readonly homeRegion: string
+  readonly chainKind: 'standard' | 'backfill'
+  /** ISO 8601 UTC. From the body where it could be read; `startTime` is null otherwise. */
+  readonly startTime: string | null
+  readonly endTime: string
+  /** A starting digest proves the files it lists, never its hour. */
+  readonly starting: boolean
+  readonly fingerprint: string | null
+  /** Lower-case hex SHA-256 of the inflated bytes; null where they could not be read. */
+  readonly sha256: string | null
+  /** Where the signature that proves it came from; null where nothing proves it. */
+  readonly signatureFrom: 'metadata' | 'successor' | null
+  /** How many log files it lists. */
+  readonly logFiles: number
+  /** The codes of the findings about it, which follow as results of their own. */
+  readonly findings: readonly FindingCode[]
+}
+
+export type LogFileStatus = 'valid' | 'invalid' | 'unverified' | 'missing' | 'unlisted' | 'uncovered' | 'pending'
+
+/** One log file that was judged. */
+export interface LogFileResult {
+  readonly kind: 'log-file'
+  /** `pending` log files are `unverified` here and change no verdict of the run. */
+  readonly verdict: Verdict
+  readonly status: LogFileStatus
+  readonly object: string
+  readonly organizationId: string | null
+  readonly accountId: string
+  readonly region: string | null
+  /** ISO 8601 UTC, from the name. */
+  readonly time: string | null
+  /** `s3://bucket/key` of the digests that list it. */
+  readonly listedBy: readonly string[]
+  /** Hex SHA-256 of the inflated bytes: as listed, and as found. */
+  readonly expected: string | null
+  readonly found: string | null
+  /** Compressed and inflated sizes in bytes of what was read; 0 where it was not read. */
+  readonly bytesRead: number
+  readonly bytesInflated: number
+  readonly findings: readonly FindingCode[]
+}
+
+/** Half-open [startTime, endTime), ISO 8601 UTC. `reason` is null where `verdict` is valid. */
+export interface CoverageInterval {
+  readonly startTime: string
+  readonly endTime: string
+  readonly verdict: Verdict
+  readonly reason: GapReason | null
+}
+
+export interface DigestCounts {
+  /** Judged digest objects: valid + invalid + unverified. */
+  found: number
+  valid: number
+  /** Includes `outOfChain`. */
+  invalid: number
+  unverified: number
+  /** Linked to by a valid digest and not there; not part of `found`. */
+  missing: number
+  outOfChain: number
+}
+
+export interface LogFileCounts {
+  /** valid + invalid + unverified + missing. */
+  listed: number
+  valid: number
+  invalid: number
+  unverified: number
+  missing: number
+  unlisted: number
+  uncovered: number
+  pending: number
+}
+
+/** One chain of the run. */
+export interface ChainSummary {
+  readonly organizationId: string | null
+  readonly accountId: string
+  readonly region: string
+  readonly trail: string
+  readonly homeRegion: string
+  readonly kind: 'standard' | 'backfill'
+  readonly verdict: Verdict
+  /** The range that was asked of this chain, ISO 8601 UTC. */
+  readonly startTime: string
+  readonly endTime: string
+  readonly digests: Readonly<DigestCounts>
+  /** Log files that valid digests of this chain list. A log file that two chains list counts in both. */
+  readonly logFiles: Readonly<LogFileCounts>
+  /** Whole range in order, without holes. Empty for backfill chains. */
+  readonly coverage: readonly CoverageInterval[]
+}
+
+export interface PublicKeyUse {
+  readonly fingerprint: string
+  /** Hex SHA-256 of the key's bytes. */
+  readonly sha256: string
+  readonly validityStartTime: string | null
+  readonly validityEndTime: string | null
+  /** Where the key came from, as a sentence fragment: a file name, `CloudTrail ListPublicKeys us-east-1`. */
+  readonly origin: string
+  /** How many judged digests were proven with it. */
+  readonly digests: number
+}
+
+/** The last result of every run: the report but for its list of findings. */
+export interface Summary {
+  readonly kind: 'summary'
+  readonly schemaVersion: 1
+  readonly tool: { readonly name: 'verify-trail'; readonly version: string }
+  readonly verdict: Verdict
+  readonly request: {
+    readonly startTime: string | null
+    readonly endTime: string | null
+    readonly accountIds: readonly string[]
+    readonly regions: readonly string[]
+    readonly trails: readonly string[]
+  }
+  /** All that may differ between two runs over equal input. */
+  readonly run: {
+    readonly startedAt: string
+    readonly finishedAt: string
+    readonly sources: readonly string[]
+    readonly node: string
+    readonly interrupted: boolean
+  }
+  readonly summary: {
+    /** "valid from startTime to endTime": the latest start and the earliest end among the chains; null without chains. */
+    readonly startTime: string | null
+    readonly endTime: string | null
+    readonly digests: Readonly<DigestCounts>
+    readonly logFiles: Readonly<LogFileCounts>
+    readonly bytes: { readonly read: number; readonly inflated: number }
+    readonly chains: number
+    /** How many findings of each code; codes that did not occur are absent. */
+    readonly findings: { readonly [C in FindingCode]?: number }
+  }
+  readonly chains: readonly ChainSummary[]
+  readonly publicKeys: readonly PublicKeyUse[]
+  /** Plain sentences: what this run does not prove. May hold attacker-chosen names: escape. */
+  readonly notChecked: readonly string[]
+}
+
+/** One result of a run. The summary is always last; a stream without one is not a finished run. */
+export type Result = DigestResult | LogFileResult | Finding | Gap | Summary

@@ -1,0 +1,74 @@
+/** Lists a folder of the form REGION/YYYY/MM/DD/ between two days, and all in it that lies in no day folder. */
+import { DAY } from '../core/coverage.js'
+import { compareKeys } from '../core/compare-keys.js'
+import type { ListedObject, Source, UnlistedPart } from '../sources/source.js'
+
+/** First and last day, as the start of the day; null: no limit. */
+export interface Days {
+  readonly first: number | null
+  readonly last: number | null
+}
+
+export type Entry = ListedObject | UnlistedPart
+
+/** In byte order of the keys. Folder markers (0 bytes, ending in `/`) are left out. */
+export async function* listDays(source: Source, folder: string, days: Days, signal?: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+  const options = signal === undefined ? {} : { signal }
+  if (days.first === null && days.last === null) yield* withoutMarkers(source.list(folder, options))
+  else yield* listLevel(source, folder, days, [], options)
+}
+
+async function* withoutMarkers(entries: AsyncIterable<Entry>): AsyncGenerator<Entry, void, undefined> {
+  for await (const entry of entries) if (!isMarker(entry)) yield entry
+}
+
+/** 0-byte keys ending in `/`: CloudTrail and the console write them; they hold nothing. */
+export function isMarker(entry: Entry): boolean {
+  return entry.kind === 'object' && entry.size === 0 && entry.key.endsWith('/')
+}
+
+async function* listLevel(
+  source: Source,
+  folder: string,
+  days: Days,
+  date: readonly number[],
+  options: { readonly signal?: AbortSignal },
+): AsyncGenerator<Entry, void, undefined> {
+  const below = await source.folders(folder, options)
+  if (!('folders' in below)) {
+    yield { kind: 'unreadable', key: folder, reason: below.reason, ...(below.detail === undefined ? {} : { detail: below.detail }) }
+    return
+  }
+  const children: { readonly key: string; readonly entry?: Entry }[] = [
+    ...below.folders.map((key) => ({ key })),
+    ...below.objects.filter((entry) => !isMarker(entry)).map((entry) => ({ key: entry.key, entry })),
+  ].sort((a, b) => compareKeys(a.key, b.key))
+  for (const { key, entry } of children) {
+    if (entry !== undefined) {
+      yield entry
+      continue
+    }
+    const next = extend(date, key.slice(folder.length, -1))
+    if (next === undefined) yield* withoutMarkers(source.list(key, options))
+    else if (!touches(next, days)) continue
+    else if (next.length < 3) yield* listLevel(source, key, days, next, options)
+    else yield* withoutMarkers(source.list(key, options))
+  }
+}
+
+/** A further part of a date; undefined where it is none: then it is no day folder, whatever it is called. */
+function extend(date: readonly number[], name: string): number[] | undefined {
+  const form = date.length === 0 ? /^\d{4}$/ : /^\d{2}$/
+  if (!form.test(name)) return undefined
+  const next = [...date, Number(name)]
+  const [year = 0, month = 1, day = 1] = next
+  const at = new Date(Date.UTC(year, month - 1, day))
+  return year >= 100 && at.getUTCMonth() === month - 1 && at.getUTCDate() === day ? next : undefined
+}
+
+function touches(date: readonly number[], days: Days): boolean {
+  const [year = 0, month, day] = date
+  const start = Date.UTC(year, (month ?? 1) - 1, day ?? 1)
+  const end = day !== undefined ? start + DAY : month !== undefined ? Date.UTC(year, month, 1) : Date.UTC(year + 1, 0, 1)
+  return (days.last === null || start <= days.last) && (days.first === null || end > days.first)
+}

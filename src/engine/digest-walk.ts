@@ -1,0 +1,254 @@
+/** Reads the digests of one account and region: all chains, and what their links lead to. */
+import { type CheckedChain, checkChain, DigestChain } from '../core/check-chain.js'
+import { checkDigest, type DigestFacts, type DigestRecord, digestInterval, previousOf } from '../core/check-digest.js'
+import { DAY, HOUR, NAME_TOLERANCE } from '../core/coverage.js'
+import type { LogFileClaim } from '../core/digest.js'
+import type { ChainId } from '../core/findings.js'
+import { digestToFollow } from '../core/judge-chain.js'
+import { compareKeys } from '../core/compare-keys.js'
+import { type DigestKey, type ForeignKey, parseObjectKey } from '../core/object-key.js'
+import type { UnlistedPart } from '../sources/source.js'
+import { type Days, type Entry, listDays } from './day-listing.js'
+import type { Scope } from './discover.js'
+import { mapInOrder } from './in-order.js'
+import type { Place } from './places.js'
+import type { DigestToRead } from './read-digest.js'
+import type { Run } from './run.js'
+import { SortedSpool } from './sorted-spool.js'
+
+/** What a digest says of a log file. `ordinal` names the digest within its account and region. */
+export interface Claim {
+  readonly bucket: string
+  readonly key: string
+  readonly hash: string
+  readonly algorithm: string
+  readonly ordinal: number
+}
+
+/** An object in a digest folder whose name is none that CloudTrail gives. */
+export interface ForeignDigest {
+  readonly place: Place
+  readonly key: string
+  readonly name: ForeignKey
+}
+
+export interface WalkedDigests {
+  readonly chains: readonly CheckedChain[]
+  readonly claims: SortedSpool<Claim>
+  readonly foreign: readonly ForeignDigest[]
+  readonly unreadable: readonly { readonly place: Place; readonly part: UnlistedPart }[]
+  /** Digest names in the listing, of any chain. */
+  readonly listed: number
+}
+
+export interface NamedDigest {
+  readonly name: DigestKey
+  readonly place: Place
+  readonly entry: Entry
+}
+
+/** The listing of one account and region's digest folders, by chain. */
+export interface DigestListing {
+  readonly byChain: ReadonlyMap<string, NamedDigest[]>
+  readonly foreign: readonly ForeignDigest[]
+  readonly unreadable: readonly { readonly place: Place; readonly part: UnlistedPart }[]
+}
+
+/** A chain is known by what it shows a week around the range. */
+const KNOWN_MARGIN = 7 * DAY
+/** After the range: how many digests are tried for the one that carries the last signature. */
+const MAX_NEXT = 8
+/** Outside the range: how many of the newest and of the oldest are tried for a valid one. */
+const MAX_PROBES = 4
+
+/** The days whose folders can hold digests that matter. */
+export function digestDays(askedStart: number | null, end: number | null): Days {
+  return {
+    first: askedStart === null ? null : floorDay(askedStart - KNOWN_MARGIN),
+    last: end === null ? null : floorDay(end + KNOWN_MARGIN),
+  }
+}
+
+export function floorDay(time: number): number {
+  return Math.floor(time / DAY) * DAY
+}
+
+/** Names only. Chains in byte order of trail and home region, standard before backfill; digests by time. */
+export async function listDigests(scope: Scope, days: Days, signal: AbortSignal): Promise<DigestListing> {
+  const chains = new Map<string, NamedDigest[]>()
+  const foreign: ForeignDigest[] = []
+  const unreadable: { place: Place; part: UnlistedPart }[] = []
+  for (const part of scope.parts) {
+    const { place } = part
+    for await (const entry of digestEntries(part, days, signal)) {
+      if (entry.kind === 'unreadable' && entry.key.endsWith('/')) unreadable.push({ place, part: entry })
+      const key = place.original(entry.key)
+      const name = parseObjectKey(key)
+      if (name.kind === 'foreign') foreign.push({ place, key, name })
+      if (name.kind !== 'digest') continue
+      const chain = `${name.trail}\n${name.homeRegion}\n${name.backfill ? 1 : 0}`
+      const digests = chains.get(chain)
+      if (digests === undefined) chains.set(chain, [{ name, place, entry }])
+      else digests.push({ name, place, entry })
+    }
+  }
+  const byChain = new Map([...chains].sort(([a], [b]) => compareKeys(a, b)))
+  for (const digests of byChain.values()) digests.sort((a, b) => a.name.endTime - b.name.endTime || compareKeys(a.entry.key, b.entry.key))
+  return { byChain, foreign, unreadable }
+}
+
+async function* digestEntries(part: Scope['parts'][number], days: Days, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+  for (const folder of part.digestFolders) yield* listDays(part.place.source, folder, days, signal)
+  yield* part.digestObjects
+}
+
+/** Lists, reads, links and judges all chains of an account and region. */
+export async function walkDigests(run: Run, scope: Scope): Promise<WalkedDigests> {
+  const { range } = run
+  const end = range.askedEnd ?? (run.live ? range.defaultEnd : null)
+  const listing = await listDigests(scope, digestDays(range.askedStart, end), run.signal)
+  const walk = new DigestWalk(run, end)
+  const chains: CheckedChain[] = []
+  let listed = 0
+  for (const digests of listing.byChain.values()) {
+    listed += digests.length
+    chains.push(await walk.chain(digests))
+  }
+  return { chains, claims: walk.claims, foreign: listing.foreign, unreadable: listing.unreadable, listed }
+}
+
+function byPlaceThenDigest(a: Claim, b: Claim): number {
+  return compareKeys(a.bucket, b.bucket) || compareKeys(a.key, b.key) || a.ordinal - b.ordinal
+}
+
+class DigestWalk {
+  readonly claims: SortedSpool<Claim>
+  readonly #run: Run
+  readonly #end: number | null
+  #ordinal = 0
+
+  constructor(run: Run, end: number | null) {
+    this.#run = run
+    this.#end = end
+    this.claims = new SortedSpool(byPlaceThenDigest, run.budget)
+  }
+
+  /** `digests`: all that the listing has of the chain, by time. */
+  async chain(digests: readonly NamedDigest[]): Promise<CheckedChain> {
+    const chain = new DigestChain(chainOf(digests), this.#run.options.doubleCheckSignatures)
+    const window = digests.filter((digest) => this.#isNear(digest.name))
+    await this.#readAll(chain, window)
+    await this.#readNext(chain, digests, window.at(-1))
+    if (!chain.records.some((record) => checkDigest(record).proven)) await this.#probe(chain, digests)
+    await this.#follow(chain)
+    return checkChain(chain)
+  }
+
+  /** Whether a digest touches the range, as far as its name can tell. Backfill chains follow links: all are read. */
+  #isNear(name: DigestKey): boolean {
+    const { askedStart } = this.#run.range
+    if (name.backfill) return true
+    if (askedStart !== null && name.endTime < askedStart - NAME_TOLERANCE) return false
+    return this.#end === null || name.endTime - HOUR <= this.#end + NAME_TOLERANCE
+  }
+
+  async #readAll(chain: DigestChain, digests: readonly NamedDigest[]): Promise<void> {
+    const { signal, options } = this.#run
+    const reads = mapInOrder(
+      digests,
+      (digest) => {
+        signal.throwIfAborted()
+        return this.#run.reader.read(this.#toRead(digest))
+      },
+      options.concurrency,
+    )
+    for await (const { record, logFiles } of reads) await this.#add(chain, record, logFiles)
+  }
+
+  #toRead({ name, place, entry }: NamedDigest): DigestToRead {
+    const key = place.original(entry.key)
+    const { source, bucket, index } = place
+    const base = { source, sourceKey: entry.key, bucket, key, name, place: index, ordinal: this.#ordinal++ }
+    if (entry.kind === 'object') return { ...base, size: entry.size }
+    const { reason, detail } = entry
+    return { ...base, unreadable: { kind: 'unreadable', reason, ...(detail === undefined ? {} : { detail }) } }
+  }
+
+  async #add(chain: DigestChain, record: DigestRecord, logFiles: readonly LogFileClaim[]): Promise<void> {
+    chain.add(record)
+    for (const { s3Bucket, s3Object, hashValue, hashAlgorithm } of logFiles) {
+      const claim = { bucket: s3Bucket, key: s3Object, hash: hashValue, algorithm: hashAlgorithm, ordinal: record.ordinal }
+      const spilled = this.claims.add(claim)
+      if (spilled !== undefined) await spilled
+    }
+    const { progress } = this.#run
+    progress.digests++
+    progress.report()
+  }
+
+  /** The next digest after the range carries the signature of the last one in it. Planted names may stand between them. */
+  async #readNext(chain: DigestChain, digests: readonly NamedDigest[], last: NamedDigest | undefined): Promise<void> {
+    if (last === undefined || last.name.backfill) return
+    const wanted = chain.at(last.place.bucket, last.place.original(last.entry.key))[0]
+    const from = digests.indexOf(last) + 1
+    for (const next of digests.slice(from, from + MAX_NEXT)) {
+      await this.#readAll(chain, [next])
+      const [read] = chain.records.slice(-1)
+      if (read === undefined) continue
+      const previous = previousOf(read)
+      if (previous !== null && (wanted === undefined || (previous.s3Object === wanted.key && previous.s3Bucket === wanted.bucket))) return
+    }
+  }
+
+  /** Nothing valid in the range: is the chain known at all? */
+  async #probe(chain: DigestChain, digests: readonly NamedDigest[]): Promise<void> {
+    const read = new Set(chain.records.map((record) => `${record.place}\n${record.key}`))
+    const unread = digests.filter(({ place, entry }) => !read.has(`${place.index}\n${place.original(entry.key)}`))
+    const probes = new Set([...unread.slice(-MAX_PROBES), ...unread.slice(0, MAX_PROBES)])
+    await this.#readAll(chain, [...probes])
+  }
+
+  /** Follows the links of proven digests to what the listing does not have: older buckets and prefixes, or nothing. */
+  async #follow(chain: DigestChain): Promise<void> {
+    const starts = chain.records.filter((record) => record.place >= 0 && checkDigest(record).proven).map((record) => digestInterval(record).start)
+    const oldestListed = starts.length === 0 ? null : Math.min(...starts)
+    const request = { askedStart: this.#run.range.askedStart, oldestListed }
+    const queue = chain.unresolved()
+    for (let at = 0; at < queue.length; at++) {
+      const record = queue[at]
+      const link = record === undefined || !checkDigest(record).proven ? undefined : digestToFollow(chain.id, record, request)
+      if (link === undefined || chain.at(link.bucket, link.key).length > 0) continue
+      await this.#readLinked(chain, link.bucket, link.key)
+      queue.push(...chain.at(link.bucket, link.key))
+    }
+  }
+
+  async #readLinked(chain: DigestChain, bucket: string, key: string): Promise<void> {
+    const name = parseObjectKey(key)
+    if (name.kind !== 'digest') return
+    this.#run.signal.throwIfAborted()
+    let unreadable: Extract<DigestFacts, { kind: 'unreadable' }> = { kind: 'unreadable', reason: 'bucket-not-given' }
+    let missing = false
+    for (const { source, key: sourceKey, place } of this.#run.places.locate(bucket, key)) {
+      const ordinal = this.#ordinal++
+      const { record, logFiles } = await this.#run.reader.read({ source, sourceKey, bucket, key, name, place, ordinal })
+      if (record.facts.kind === 'unreadable') unreadable = record.facts
+      else if (record.facts.kind === 'missing') missing = true
+      else return this.#add(chain, record, logFiles)
+    }
+    const facts: DigestFacts = missing ? { kind: 'missing' } : unreadable
+    chain.add(emptyRecord(bucket, key, name, this.#ordinal++, facts))
+  }
+}
+
+function emptyRecord(bucket: string, key: string, name: DigestKey, ordinal: number, facts: DigestFacts): DigestRecord {
+  const families: ReadonlySet<string> = new Set()
+  return { bucket, key, name, place: -1, ordinal, families, facts, metadataSignature: 'absent', successorSignature: 'absent' }
+}
+
+function chainOf(digests: readonly NamedDigest[]): ChainId {
+  const first = digests[0]
+  if (first === undefined) throw new RangeError('a chain has at least one digest')
+  const { organizationId, accountId, region, trail, homeRegion, backfill } = first.name
+  return { organizationId, accountId, region, trail, homeRegion, kind: backfill ? 'backfill' : 'standard' }
+}

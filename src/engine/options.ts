@@ -1,0 +1,123 @@
+/** Options of a run: checked once, then frozen. */
+import { isAccountId, isRegion } from '../core/object-key.js'
+import { formatTime, parseTime } from '../core/time.js'
+import { VerifyTrailError } from '../errors.js'
+import type { PublicKeySource } from '../keys/key-source.js'
+import type { MetadataFile } from '../sources/metadata-file.js'
+import type { Source } from '../sources/source.js'
+import type { Progress } from './run.js'
+
+export interface VerifyTrailOptions {
+  /** Where to look. At least one. */
+  readonly sources: readonly Source[]
+  /** Where public keys come from. Without it every digest is DIGEST_KEY_UNKNOWN. */
+  readonly publicKeys?: PublicKeySource
+  /** Object metadata of an export, saved beside it. */
+  readonly metadata?: MetadataFile
+  /** ISO 8601 (no offset: UTC; a date: its midnight) or a Date. @default the end of each chain's oldest digest */
+  readonly startTime?: string | Date
+  /** @default a store: now − 2 h 30 min; an export: 10 minutes before the newest valid digestEndTime */
+  readonly endTime?: string | Date
+  /** Narrow what is judged. @default all that is found */
+  readonly accountIds?: readonly string[]
+  readonly regions?: readonly string[]
+  readonly trails?: readonly string[]
+  /** With `trails`: only chains of trails of this home region. */
+  readonly homeRegion?: string
+  /** The original place of an export or of a replica bucket. */
+  readonly originalPlace?: { readonly bucket: string; readonly prefix?: string }
+  /** The operator says that trails without validation deliver into the same folders. @default false */
+  readonly unvalidatedTrails?: boolean
+  /** How many objects are read at once: 1 to 1024. @default 64 */
+  readonly concurrency?: number
+  /** A second, independent verdict on each signature by node-forge; disagreement is never valid. @default false */
+  readonly doubleCheckSignatures?: boolean
+  /** A log file that inflates to more is LOG_FILE_TOO_LARGE. @default 2 GiB */
+  readonly maxInflatedBytes?: number
+  /** @default the clock, read once */
+  readonly now?: Date
+  /** Stops the run: it ends with a summary that says `interrupted`. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: Progress) => void
+}
+
+export interface ResolvedOptions {
+  readonly sources: readonly Source[]
+  readonly publicKeys: PublicKeySource | undefined
+  readonly metadata: MetadataFile | undefined
+  readonly startTime: number | null
+  readonly endTime: number | null
+  readonly accountIds: readonly string[]
+  readonly regions: readonly string[]
+  readonly trails: readonly string[]
+  readonly homeRegion: string | undefined
+  readonly originalPlace: { readonly bucket: string; readonly prefix: string | undefined } | undefined
+  readonly unvalidatedTrails: boolean
+  readonly concurrency: number
+  readonly doubleCheckSignatures: boolean
+  readonly maxInflatedBytes: number
+  readonly now: number
+  readonly signal: AbortSignal | undefined
+  readonly onProgress: ((progress: Progress) => void) | undefined
+}
+
+const DEFAULT_CONCURRENCY = 64
+const MAX_CONCURRENCY = 1024
+const DEFAULT_MAX_INFLATED = 2 * 1024 ** 3
+
+/** Throws ERR_INVALID_OPTION, naming the option, what was given and what is allowed. */
+export function resolveOptions(options: VerifyTrailOptions): ResolvedOptions {
+  const { sources } = options
+  if (!Array.isArray(sources) || sources.length === 0) refuse('sources', sources, 'at least one source')
+  const startTime = time('startTime', options.startTime)
+  const endTime = time('endTime', options.endTime)
+  if (startTime !== null && endTime !== null && startTime >= endTime) {
+    refuse('startTime', formatTime(startTime), `a time before endTime (${formatTime(endTime)})`)
+  }
+  return Object.freeze({
+    sources: Object.freeze([...sources]),
+    publicKeys: options.publicKeys,
+    metadata: options.metadata,
+    startTime,
+    endTime,
+    accountIds: names('accountIds', options.accountIds, isAccountId, 'account ids of 12 digits'),
+    regions: names('regions', options.regions, isRegion, 'regions such as us-east-1'),
+    trails: names('trails', options.trails, (name) => /^[A-Za-z0-9._-]{3,128}$/.test(name), 'trail names (3 to 128 of A-Z a-z 0-9 . _ -)'),
+    homeRegion: options.homeRegion,
+    originalPlace: originalPlace(options.originalPlace),
+    unvalidatedTrails: options.unvalidatedTrails ?? false,
+    concurrency: integer('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY, MAX_CONCURRENCY),
+    doubleCheckSignatures: options.doubleCheckSignatures ?? false,
+    maxInflatedBytes: integer('maxInflatedBytes', options.maxInflatedBytes ?? DEFAULT_MAX_INFLATED, Number.MAX_SAFE_INTEGER),
+    now: (options.now ?? new Date()).getTime(),
+    signal: options.signal,
+    onProgress: options.onProgress,
+  })
+}
+
+function refuse(option: string, given: unknown, allowed: string): never {
+  throw new VerifyTrailError('ERR_INVALID_OPTION', `${option}: ${JSON.stringify(given) ?? String(given)} was given; allowed: ${allowed}`)
+}
+
+function time(option: string, value: string | Date | undefined): number | null {
+  if (value === undefined) return null
+  const ms = value instanceof Date ? value.getTime() : parseTime(value)
+  return ms === undefined || Number.isNaN(ms) ? refuse(option, value, 'an ISO 8601 time, such as 2026-01-10T00:00:00Z') : ms
+}
+
+function names(option: string, values: readonly string[] | undefined, allowed: (name: string) => boolean, form: string): readonly string[] {
+  for (const value of values ?? []) if (!allowed(value)) refuse(option, value, form)
+  return Object.freeze([...new Set(values ?? [])])
+}
+
+function integer(option: string, value: number, max: number): number {
+  return Number.isSafeInteger(value) && value >= 1 && value <= max ? value : refuse(option, value, `a whole number from 1 to ${max}`)
+}
+
+function originalPlace(place: VerifyTrailOptions['originalPlace']): ResolvedOptions['originalPlace'] {
+  if (place === undefined) return undefined
+  const { bucket, prefix } = place
+  if (bucket === '') refuse('originalPlace.bucket', bucket, 'the name of a bucket')
+  const withSlash = prefix === undefined || prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`
+  return { bucket, prefix: withSlash }
+}

@@ -1,0 +1,101 @@
+/** Places: where an `AWSLogs/` lies, and which original bucket and prefix it stands for. */
+import type { Source } from '../sources/source.js'
+
+/**
+ * How the original place is known. `store`: these are the bucket's own keys. `given`: by the operator. `exact`: the
+ * directories are named as signed digests name them. `inferred`: only because a signed digest says so. `guessed`: nothing signed says so.
+ */
+export type PlaceOrigin = 'store' | 'given' | 'exact' | 'inferred' | 'guessed'
+
+/** One `AWSLogs/` of one source. */
+export class Place {
+  readonly index: number
+  readonly source: Source
+  /** What precedes `AWSLogs/` in the source: empty, or ends in `/`. */
+  readonly root: string
+  bucket: string
+  /** What precedes `AWSLogs/` in the original bucket: empty, or ends in `/`. */
+  prefix: string
+  origin: PlaceOrigin
+
+  constructor(index: number, source: Source, root: string) {
+    this.index = index
+    this.source = source
+    this.root = root
+    const path = [...(source.path ?? []), ...segments(root)]
+    this.bucket = source.bucket ?? path.at(-1) ?? source.name
+    this.prefix = source.bucket === undefined ? '' : root
+    this.origin = source.bucket === undefined ? 'guessed' : 'store'
+  }
+
+  /** The original key of an object found under this place. */
+  original(key: string): string {
+    return this.prefix + key.slice(this.root.length)
+  }
+
+  /** Whether the directories that lead here are named as `bucket` and `prefix`. */
+  isNamed(bucket: string, prefix: string): boolean {
+    const path = [...(this.source.path ?? []), ...segments(this.root)]
+    const wanted = [bucket, ...segments(prefix)]
+    return wanted.every((name, index) => path[path.length - wanted.length + index] === name)
+  }
+
+  /** Where in the source an original key would lie; undefined where this place does not answer for it. */
+  locate(bucket: string, key: string): string | undefined {
+    if (bucket !== this.bucket) return undefined
+    if (key.startsWith(`${this.prefix}AWSLogs/`)) return this.root + key.slice(this.prefix.length)
+    // The whole bucket lies here: it answers for every key of that bucket.
+    const whole = this.origin === 'store' || this.origin === 'exact'
+    if (!whole || !this.root.endsWith(this.prefix)) return undefined
+    return this.root.slice(0, this.root.length - this.prefix.length) + key
+  }
+}
+
+function segments(prefix: string): string[] {
+  return prefix.split('/').filter((name) => name !== '')
+}
+
+/** Where an object may be read. */
+export interface Location {
+  readonly source: Source
+  readonly key: string
+  /** -1: another bucket of the same store. */
+  readonly place: number
+}
+
+const RANK: Readonly<Record<PlaceOrigin, number>> = { store: 0, exact: 1, given: 2, inferred: 3, guessed: 4 }
+
+/** All places of a run. */
+export class Places {
+  readonly all: readonly Place[]
+  readonly #others = new Map<string, Source>()
+
+  constructor(all: readonly Place[]) {
+    this.all = all
+  }
+
+  /** Where an original key may be read, the exact place first. Empty: that bucket was not given. */
+  locate(bucket: string, key: string): Location[] {
+    const found: (Location & { readonly rank: number })[] = []
+    for (const place of this.all) {
+      const at = place.locate(bucket, key)
+      if (at !== undefined) found.push({ source: place.source, key: at, place: place.index, rank: RANK[place.origin] })
+    }
+    if (found.length > 0) return found.sort((a, b) => a.rank - b.rank || a.place - b.place)
+    const other = this.#other(bucket)
+    return other === undefined ? [] : [{ source: other, key, place: -1 }]
+  }
+
+  /** Another bucket of a store is asked only on the word of a valid digest: the caller sees to that. */
+  #other(bucket: string): Source | undefined {
+    const known = this.#others.get(bucket)
+    if (known !== undefined) return known
+    for (const { source } of this.all) {
+      const other = source.bucket === bucket ? source : source.otherBucket?.(bucket)
+      if (other === undefined) continue
+      this.#others.set(bucket, other)
+      return other
+    }
+    return undefined
+  }
+}

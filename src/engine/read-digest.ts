@@ -1,0 +1,180 @@
+/** Reads one object of a digest folder: bytes, metadata, key. What it is worth is judged in core. */
+import { createHash } from 'node:crypto'
+import { checkSignature, type DigestFacts, type DigestRecord, type KeyFact } from '../core/check-digest.js'
+import { DAY, HOUR } from '../core/coverage.js'
+import { dataToSign } from '../core/data-to-sign.js'
+import { type Digest, type LogFileClaim, parseDigest } from '../core/digest.js'
+import { type DigestKey, parseObjectKey } from '../core/object-key.js'
+import { parseTime } from '../core/time.js'
+import { VerifyTrailError } from '../errors.js'
+import type { PublicKeySource } from '../keys/key-source.js'
+import type { MetadataFile } from '../sources/metadata-file.js'
+import { BodyError, type ReadAnswer, type Source } from '../sources/source.js'
+import { inflateOne } from './gzip.js'
+
+/** A digest of more than this is none: an hour's real one has some kilobytes. */
+const MAX_DIGEST_BYTES = 64 * 1024 * 1024
+
+/** Late digests may be signed with a newer key. */
+const KEY_MARGIN = 31 * DAY
+
+export interface DigestReaderOptions {
+  readonly publicKeys: PublicKeySource | undefined
+  readonly metadata: MetadataFile | undefined
+  readonly doubleCheckSignatures: boolean
+  readonly now: number
+  readonly signal: AbortSignal
+  /** Runs a read when the store has room for one more. */
+  readonly limit: <T>(read: () => Promise<T>) => Promise<T>
+  readonly onBytes: (bytes: number) => void
+}
+
+export interface DigestToRead {
+  readonly source: Source
+  /** Key within the source. */
+  readonly sourceKey: string
+  /** The original place. */
+  readonly bucket: string
+  readonly key: string
+  readonly name: DigestKey
+  readonly place: number
+  readonly ordinal: number
+  readonly size?: number
+  /** Already known to be unreadable, from the listing. */
+  readonly unreadable?: Extract<DigestFacts, { kind: 'unreadable' }>
+}
+
+export interface DigestRead {
+  readonly record: DigestRecord
+  readonly logFiles: readonly LogFileClaim[]
+}
+
+export class DigestReader {
+  readonly #options: DigestReaderOptions
+
+  constructor(options: DigestReaderOptions) {
+    this.#options = options
+  }
+
+  async read(digest: DigestToRead): Promise<DigestRead> {
+    const { facts, logFiles } = digest.unreadable === undefined ? await this.#facts(digest) : { facts: digest.unreadable, logFiles: [] }
+    const { bucket, key, name, place, ordinal } = digest
+    const twice = this.#options.doubleCheckSignatures
+    const metadataSignature = facts.kind === 'content' ? checkSignature(facts, facts.metadata?.['signature'], twice) : 'absent'
+    const families = new Set(logFiles.map((claim) => parseObjectKey(claim.s3Object)).flatMap((k) => (k.kind === 'log-file' ? [k.family] : [])))
+    return {
+      record: { bucket, key, name, place, ordinal, families, facts, metadataSignature, successorSignature: 'absent' },
+      logFiles,
+    }
+  }
+
+  async #facts(digest: DigestToRead): Promise<{ facts: DigestFacts; logFiles: readonly LogFileClaim[] }> {
+    const nothing = (facts: DigestFacts): { facts: DigestFacts; logFiles: readonly LogFileClaim[] } => ({ facts, logFiles: [] })
+    const { source, sourceKey, size } = digest
+    const { signal, limit } = this.#options
+    const answer = await limit(async () => collect(await source.read(sourceKey, { signal, ...(size === undefined ? {} : { size }) })))
+    if (answer.kind === 'missing') return nothing(answer)
+    if (answer.kind === 'unreadable') {
+      const { reason, detail } = answer
+      return nothing({ kind: 'unreadable', reason, ...(detail === undefined ? {} : { detail }) })
+    }
+    if (answer.bytes === undefined) return nothing({ kind: 'malformed', reason: 'larger than 64 MiB', sha256: null })
+    this.#options.onBytes(answer.bytes.length)
+    return this.#parse(digest, answer.bytes, answer.metadata)
+  }
+
+  async #parse(
+    digest: DigestToRead,
+    stored: Uint8Array,
+    carried: Readonly<Record<string, string>> | undefined,
+  ): Promise<{ facts: DigestFacts; logFiles: readonly LogFileClaim[] }> {
+    const malformed = (reason: string, sha256: string | null = null): { facts: DigestFacts; logFiles: [] } => ({
+      facts: { kind: 'malformed', reason, sha256 },
+      logFiles: [],
+    })
+    const inflated = inflateOne(stored, MAX_DIGEST_BYTES)
+    if (inflated.kind === 'too-large') return malformed('over 64 MiB inflated')
+    if (inflated.kind === 'damaged') return malformed(`gzip: ${inflated.reason}`)
+    if (inflated.kind === 'plain' && digest.source.kind === 'store') return malformed('not gzip')
+    const bytes = inflated.kind === 'plain' ? stored : inflated.bytes
+    if (bytes.length > MAX_DIGEST_BYTES) return malformed('over 64 MiB')
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    const parsed = parseDigest(bytes)
+    if (!parsed.ok) return malformed(parsed.reason, sha256)
+    const { logFiles, ...head } = parsed.digest
+    const metadata = this.#metadata(digest, parsed.digest, carried)
+    const key = await this.#key(digest, parsed.digest, metadata)
+    const trailing = inflated.kind === 'inflated' ? inflated.trailing : null
+    const data = dataToSign(parsed.digest, sha256)
+    const content = { kind: 'content', digest: head, logFiles: logFiles.length, sha256, dataToSign: data, trailing, key, metadata } as const
+    return { facts: content, logFiles }
+  }
+
+  /** The source's own metadata, else the metadata file's: first by where the object is said to be, then by what its body names. */
+  #metadata(
+    digest: DigestToRead,
+    body: Digest,
+    carried: Readonly<Record<string, string>> | undefined,
+  ): Readonly<Record<string, string>> | undefined {
+    const file = this.#options.metadata
+    if (carried !== undefined || file === undefined) return carried
+    for (const [bucket, key] of [
+      [digest.bucket, digest.key],
+      [body.digestS3Bucket, digest.key],
+      [digest.bucket, digest.sourceKey],
+    ] as const) {
+      const found = file.lookup(bucket, key)
+      if (found.kind === 'contradiction') {
+        const [one, other] = found.names
+        throw new VerifyTrailError('ERR_METADATA', `the metadata file has two entries for one object that contradict each other: ${one} and ${other}`)
+      }
+      if (found.kind === 'found') return found.metadata
+    }
+    return undefined
+  }
+
+  /**
+   * Keys are looked up in the digest's source region: that of the folder it lies in. A backfill digest is signed with the
+   * key of the day it was generated; without a usable timestamp, with any key from its end until now.
+   */
+  async #key(digest: DigestToRead, body: Digest, metadata: Readonly<Record<string, string>> | undefined): Promise<KeyFact> {
+    const { publicKeys, now, signal } = this.#options
+    if (publicKeys === undefined) return { kind: 'unknown', reason: 'no public keys were given' }
+    const fingerprint = body.digestPublicKeyFingerprint
+    const ends = body.digestEndTime
+    const generated = digest.name.backfill ? parseTime(metadata?.['backfill-generation-timestamp'] ?? '') : undefined
+    const [from, to] =
+      generated !== undefined
+        ? [generated - HOUR, generated + HOUR]
+        : digest.name.backfill
+          ? [ends, Math.max(ends, now)]
+          : [body.digestStartTime - HOUR, ends + KEY_MARGIN]
+    const answer = await publicKeys.lookup({ fingerprint, region: digest.name.region, from, to, signal })
+    if (answer.kind !== 'unknown' || !digest.name.backfill || generated === undefined) return answer
+    return publicKeys.lookup({ fingerprint, region: digest.name.region, from: ends, to: Math.max(ends, now), signal })
+  }
+}
+
+type Collected =
+  | Exclude<ReadAnswer, { readonly kind: 'object' }>
+  | { readonly kind: 'object'; readonly bytes: Uint8Array | undefined; readonly metadata: Readonly<Record<string, string>> | undefined }
+
+/** Reads a body whole; `bytes` undefined where there is more than any digest has. */
+async function collect(answer: ReadAnswer): Promise<Collected> {
+  if (answer.kind !== 'object') return answer
+  const { body, metadata } = answer
+  if (body instanceof Uint8Array) return { kind: 'object', bytes: body, metadata }
+  const chunks: Uint8Array[] = []
+  let length = 0
+  try {
+    for await (const chunk of body) {
+      length += chunk.length
+      if (length > MAX_DIGEST_BYTES) return { kind: 'object', bytes: undefined, metadata }
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    if (!(error instanceof BodyError)) throw error
+    return { kind: 'unreadable', reason: error.reason, detail: error.message }
+  }
+  return { kind: 'object', bytes: Buffer.concat(chunks, length), metadata }
+}

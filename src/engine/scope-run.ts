@@ -1,0 +1,268 @@
+/** One account and region: its digests, then its log files, as results in their final order. */
+import { digestInterval, isStarting, objectName } from '../core/check-digest.js'
+import { chainCoverage } from '../core/chain-coverage.js'
+import { overlaps } from '../core/coverage.js'
+import { makeFinding, makeGap, type Observation, type Subject, verdictOf } from '../core/finding.js'
+import type { ChainId, Finding } from '../core/findings.js'
+import { type JudgedChain, type JudgedDigest, judgeChain } from '../core/judge-chain.js'
+import type { PublicKey } from '../core/public-keys.js'
+import { LogFileContext, timeOf } from '../core/reconcile.js'
+import type { ChainSummary, DigestResult, Result, Summary } from '../core/results.js'
+import { ChainTally, countLogFile } from '../core/summary.js'
+import { formatTime, parseTime } from '../core/time.js'
+import { type ForeignDigest, type WalkedDigests, walkDigests } from './digest-walk.js'
+import type { Scope } from './discover.js'
+import { type JudgedLogFile, walkLogFiles } from './log-walk.js'
+import type { Place } from './places.js'
+import type { Run } from './run.js'
+
+/** What the whole run must know of an account and region, once it is done. */
+export interface ScopeEnd {
+  readonly kind: 'scope-end'
+  readonly chains: readonly ChainSummary[]
+  readonly notChecked: readonly string[]
+  readonly keys: readonly { readonly key: PublicKey; readonly origin: string; readonly digests: number }[]
+  /** Trails with a digest in the range. */
+  readonly trails: readonly string[]
+  readonly accountId: string
+  readonly region: string | null
+}
+
+export type ScopeResult = Exclude<Result, Summary> | ScopeEnd
+
+/** All results of one account and region, the last one for the run itself. */
+export async function* runScope(run: Run, scope: Scope): AsyncGenerator<ScopeResult, void, undefined> {
+  const walked = await walkDigests(run, scope)
+  try {
+    yield* new ScopeRun(run, scope, walked).results()
+  } finally {
+    await walked.claims.discard()
+  }
+}
+
+class ScopeRun {
+  readonly #run: Run
+  readonly #scope: Scope
+  readonly #walked: WalkedDigests
+  /** All chains; those that were not asked for only tell what they list. */
+  readonly #chains: readonly JudgedChain[]
+  readonly #tallies = new Map<JudgedChain, ChainTally>()
+  readonly #chainOf = new Map<number, JudgedChain>()
+
+  constructor(run: Run, scope: Scope, walked: WalkedDigests) {
+    this.#run = run
+    this.#scope = scope
+    this.#walked = walked
+    this.#chains = walked.chains.map((chain) => judgeChain(chain, run.range))
+    for (const chain of this.#chains) {
+      if (!this.#isAsked(chain.chain.id)) continue
+      this.#tallies.set(chain, new ChainTally())
+      for (const { record } of chain.chain.digests) this.#chainOf.set(record.ordinal, chain)
+    }
+    run.progress.chains += this.#tallies.size
+  }
+
+  /** `--trail` narrows what is judged, not what is read. */
+  #isAsked(id: ChainId): boolean {
+    const { trails, homeRegion } = this.#run.options
+    return (trails.length === 0 || trails.includes(id.trail)) && (homeRegion === undefined || homeRegion === id.homeRegion)
+  }
+
+  async *results(): AsyncGenerator<ScopeResult, void, undefined> {
+    yield* this.#unreadableFolders()
+    for (const foreign of this.#walked.foreign) yield* this.#foreign(foreign)
+    for (const [chain, tally] of this.#tallies) yield* this.#digests(chain, tally)
+    yield* this.#logFiles()
+    yield this.#end()
+  }
+
+  *#unreadableFolders(): Generator<Finding, void, undefined> {
+    for (const { place, part } of this.#walked.unreadable) {
+      const { reason, detail } = part
+      const subject = this.#subject(`s3://${place.bucket}/${place.original(part.key)}`, null)
+      yield makeFinding(subject, { code: 'DIGEST_UNREADABLE', fields: { reason, ...(detail === undefined ? {} : { detail }) } })
+    }
+  }
+
+  *#foreign({ place, key, name }: ForeignDigest): Generator<Finding, void, undefined> {
+    const { askedStart, askedEnd } = this.#run.range
+    const time = timeOf(name)
+    if (time !== null && ((askedStart !== null && time.end <= askedStart) || (askedEnd !== null && time.start >= askedEnd))) return
+    const subject = this.#subject(`s3://${place.bucket}/${key}`, time === null ? null : time.start)
+    yield makeFinding(subject, { code: 'DIGEST_OUT_OF_CHAIN', fields: { reason: name.reason } })
+  }
+
+  #subject(object: string, time: number | null): Subject {
+    const { organizationId, accountId, region } = this.#scope
+    return { object, organizationId, accountId, region, time: time === null ? null : formatTime(time) }
+  }
+
+  *#digests(chain: JudgedChain, tally: ChainTally): Generator<ScopeResult, void, undefined> {
+    for (const digest of chain.digests) {
+      const result = digestResult(digest)
+      tally.digests.found++
+      tally.digests[result.verdict]++
+      tally.add(result.verdict)
+      if (result.findings.includes('DIGEST_OUT_OF_CHAIN')) tally.digests.outOfChain++
+      yield result
+      const { observations, linkObservations } = digest.checked
+      yield* this.#about(tally, result.object, digestInterval(digest.checked.record).end, [...observations, ...linkObservations])
+    }
+    for (const { record, observation } of chain.missing) {
+      tally.digests.missing++
+      yield* this.#about(tally, objectName(record), record.name.endTime, [observation])
+    }
+    for (const gap of chain.gaps) {
+      tally.add('unverified')
+      const { trail, homeRegion } = chain.chain.id
+      const fields = { reason: gap.reason, startTime: formatTime(gap.start), endTime: formatTime(gap.end), trail, homeRegion }
+      yield makeGap(this.#subject(this.#digestFolder(chain), gap.start), fields)
+    }
+  }
+
+  *#about(tally: ChainTally, object: string, time: number, observations: readonly Observation[]): Generator<Finding, void, undefined> {
+    for (const observation of observations) {
+      tally.add(verdictOf(observation))
+      yield makeFinding(this.#subject(object, time), observation)
+    }
+  }
+
+  #digestFolder(chain: JudgedChain): string {
+    const newest = chain.chain.digests.findLast((digest) => digest.vouches)?.record
+    if (newest === undefined) return folderName(this.#scope, this.#scope.parts[0]?.place)
+    const folder = newest.key.slice(0, newest.key.lastIndexOf(`/${newest.name.region}/`) + newest.name.region.length + 2)
+    return `s3://${newest.bucket}/${folder}`
+  }
+
+  async *#logFiles(): AsyncGenerator<ScopeResult, void, undefined> {
+    const { options, range, live } = this.#run
+    const { askedStart, askedEnd, defaultEnd, now } = range
+    const request = { askedStart, askedEnd, defaultEnd, now, live, unvalidatedTrails: options.unvalidatedTrails }
+    const context = new LogFileContext(this.#chains, request)
+    const seen = new SeenTimes()
+    for await (const judged of walkLogFiles(this.#run, this.#scope, context, this.#walked.claims.sorted())) {
+      this.#count(judged, context)
+      if (judged.result !== undefined) {
+        seen.add(judged.result.time)
+        yield judged.result
+      }
+      yield* judged.findings
+    }
+    yield* this.#withoutDigests(seen)
+  }
+
+  #count(judged: JudgedLogFile, context: LogFileContext): void {
+    const worst = judged.findings.reduce<'invalid' | 'unverified' | undefined>(
+      (a, { verdict }) => (verdict === 'invalid' || a === 'invalid' ? 'invalid' : verdict === 'unverified' ? 'unverified' : a),
+      undefined,
+    )
+    const chains = new Set<JudgedChain>()
+    for (const ordinal of judged.listedBy) {
+      const chain = this.#chainOf.get(ordinal)
+      if (chain !== undefined) chains.add(chain)
+      const record = context.record(ordinal)
+      if (record !== undefined && worst !== undefined && record.logFilesVerdict !== 'invalid') record.logFilesVerdict = worst
+    }
+    for (const chain of chains) {
+      const tally = this.#tallies.get(chain)
+      if (tally === undefined || judged.result === undefined) continue
+      countLogFile(tally.logFiles, judged.status)
+      if (worst !== undefined) tally.add(worst)
+    }
+  }
+
+  /** An account and region with log files and no digest has a gap. */
+  *#withoutDigests(seen: SeenTimes): Generator<ScopeResult, void, undefined> {
+    if (this.#scope.region === null || seen.count === 0) return
+    if (this.#chains.some((chain) => chain.known || chain.digests.length > 0)) return
+    const { askedStart, askedEnd } = this.#run.range
+    const startTime = askedStart === null ? seen.first : formatTime(askedStart)
+    const endTime = askedEnd === null ? seen.last : formatTime(askedEnd)
+    const fields = { reason: 'not-found' as const, startTime, endTime, trail: null, homeRegion: null }
+    yield makeGap(this.#subject(folderName(this.#scope, this.#scope.parts[0]?.place), parseTime(startTime) ?? null), fields)
+  }
+
+  #end(): ScopeEnd {
+    const { accountId, region } = this.#scope
+    const chains: ChainSummary[] = []
+    const trails = new Set<string>()
+    for (const [chain, tally] of this.#tallies) {
+      const { id } = chain.chain
+      if (chain.digests.some((digest) => overlaps(digestInterval(digest.checked.record), chain.range))) trails.add(id.trail)
+      if (chain.known || chain.digests.length > 0) chains.push(tally.summary(id, chain.range, chainCoverage(chain)))
+    }
+    return { kind: 'scope-end', chains, notChecked: this.#notChecked(), keys: this.#keys(), trails: [...trails], accountId, region }
+  }
+
+  #notChecked(): string[] {
+    const sentences = [...this.#tallies.keys()].flatMap((chain) => chain.notChecked)
+    const hasFolder = this.#scope.parts.some((part) => part.digestFolders.length > 0)
+    const { accountId, region } = this.#scope
+    if (hasFolder && region !== null && !this.#chains.some((chain) => chain.known)) {
+      sentences.push(`Account ${accountId}, region ${region} has a digest folder, and no chain with a valid digest in or near the range.`)
+    }
+    return sentences
+  }
+
+  #keys(): { key: PublicKey; origin: string; digests: number }[] {
+    const keys = new Map<string, { key: PublicKey; origin: string; digests: number }>()
+    for (const chain of this.#tallies.keys()) {
+      for (const { checked } of chain.digests) {
+        const { facts } = checked.record
+        if (!checked.vouches || facts.kind !== 'content' || facts.key.kind !== 'key') continue
+        const { key, origin } = facts.key
+        const known = keys.get(key.fingerprint)
+        if (known === undefined) keys.set(key.fingerprint, { key, origin, digests: 1 })
+        else known.digests++
+      }
+    }
+    return [...keys.values()]
+  }
+}
+
+/** First and last time of the log files that were judged. */
+class SeenTimes {
+  count = 0
+  first = ''
+  last = ''
+
+  add(time: string | null): void {
+    this.count++
+    if (time === null) return
+    if (this.first === '' || time < this.first) this.first = time
+    if (time > this.last) this.last = time
+  }
+}
+
+function folderName(scope: Scope, place: Place | undefined): string {
+  const organization = scope.organizationId === null ? '' : `${scope.organizationId}/`
+  const region = scope.region === null ? '' : `${scope.region}/`
+  return `s3://${place?.bucket ?? ''}/${place?.prefix ?? ''}AWSLogs/${organization}${scope.accountId}/CloudTrail-Digest/${region}`
+}
+
+function digestResult({ checked, verdict }: JudgedDigest): DigestResult {
+  const { record, observations, linkObservations, signatureFrom } = checked
+  const { facts, name } = record
+  const { start, end } = digestInterval(record)
+  const content = facts.kind === 'content' ? facts : undefined
+  return {
+    kind: 'digest',
+    verdict,
+    object: objectName(record),
+    organizationId: name.organizationId,
+    accountId: name.accountId,
+    region: name.region,
+    trail: name.trail,
+    homeRegion: name.homeRegion,
+    chainKind: name.backfill ? 'backfill' : 'standard',
+    startTime: content === undefined ? null : formatTime(start),
+    endTime: formatTime(end),
+    starting: isStarting(record),
+    fingerprint: content?.digest.digestPublicKeyFingerprint ?? null,
+    sha256: content?.sha256 ?? (facts.kind === 'malformed' ? facts.sha256 : null),
+    signatureFrom,
+    logFiles: content?.logFiles ?? 0,
+    findings: [...observations, ...linkObservations].map((observation) => observation.code),
+  }
+}
+

@@ -1,0 +1,203 @@
+/**
+ * What must be known before anything is judged: which original bucket each place of an export stands for, where an export
+ * ends, and whether a bucket is a replica of another one.
+ */
+import { checkSignature, type DigestContent } from '../core/check-digest.js'
+import { DELIVERY_DELAY, NAME_TOLERANCE } from '../core/coverage.js'
+import type { RangeRequest } from '../core/judge-chain.js'
+import { VerifyTrailError } from '../errors.js'
+import { digestDays, listDigests, type NamedDigest } from './digest-walk.js'
+import type { Discovery, Scope } from './discover.js'
+import type { ResolvedOptions } from './options.js'
+import type { Place } from './places.js'
+import type { DigestReader } from './read-digest.js'
+
+export interface SurveyContext {
+  readonly options: ResolvedOptions
+  readonly discovery: Discovery
+  readonly reader: DigestReader
+  readonly signal: AbortSignal
+}
+
+export interface Survey {
+  readonly range: RangeRequest
+  readonly notChecked: readonly string[]
+}
+
+/** Settles the places, then the range. */
+export async function survey(context: SurveyContext): Promise<Survey> {
+  const { options, discovery } = context
+  const places = discovery.places.all
+  const live = places.some((place) => place.source.kind === 'store')
+  settleGiven(places, options.originalPlace)
+  const surveyor = new Surveyor(context, live)
+  const newest = await surveyor.run()
+  const notChecked = surveyor.settle()
+  const { startTime, endTime, now } = options
+  const base = { askedStart: startTime, askedEnd: endTime, now }
+  if (endTime !== null) return { range: { ...base, defaultEnd: null, newestValid: null }, notChecked }
+  if (live) return { range: { ...base, defaultEnd: now - DELIVERY_DELAY, newestValid: null }, notChecked }
+  const defaultEnd = newest === null ? null : newest - NAME_TOLERANCE
+  return { range: { ...base, defaultEnd, newestValid: newest }, notChecked }
+}
+
+/** `--bucket NAME[/PREFIX]`: without a prefix, objects keep their keys (a store), or their prefix is read off the digests (an export). */
+function settleGiven(places: readonly Place[], given: ResolvedOptions['originalPlace']): void {
+  if (given === undefined) return
+  for (const place of places) {
+    if (place.source.bucket === given.bucket && given.prefix === undefined) continue
+    place.bucket = given.bucket
+    place.prefix = given.prefix ?? (place.source.kind === 'store' ? place.root : '')
+    place.origin = 'given'
+  }
+}
+
+/** Where a digest that was found at `key` of a place says that it was delivered. */
+interface Vote {
+  readonly bucket: string
+  readonly prefix: string
+  readonly proven: boolean
+  readonly exact: boolean
+}
+
+class Surveyor {
+  readonly #context: SurveyContext
+  readonly #votes = new Map<Place, Vote>()
+  /** Stores whose digests name one other bucket, and nothing else so far. */
+  readonly #replicas = new Map<Place, Set<string>>()
+  readonly #needsEnd: boolean
+
+  constructor(context: SurveyContext, live: boolean) {
+    this.#context = context
+    this.#needsEnd = context.options.endTime === null && !live
+  }
+
+  /** The newest valid digestEndTime over all chains, where an export needs it. */
+  async run(): Promise<number | null> {
+    const { discovery, options, signal } = this.#context
+    let newest: number | null = null
+    for (const scope of discovery.scopes) {
+      const parts = scope.parts.filter(({ place, digestFolders }) => digestFolders.length > 0 && (this.#needsEnd || this.#isOpen(place)))
+      if (parts.length === 0 || scope.region === null) continue
+      const days = digestDays(this.#needsEnd ? null : options.startTime, this.#needsEnd ? null : options.endTime)
+      const listing = await listDigests({ ...scope, parts } satisfies Scope, days, signal)
+      for (const digests of listing.byChain.values()) {
+        const valid = await this.#newestValid(digests)
+        if (valid !== undefined && (newest === null || valid > newest)) newest = valid
+        if (!this.#needsEnd && parts.every(({ place }) => !this.#isOpen(place))) break
+      }
+    }
+    return newest
+  }
+
+  /** Whether the place's original bucket is still to be found out. */
+  #isOpen(place: Place): boolean {
+    if (place.origin === 'store') return this.#replicas.get(place)?.has('') !== true
+    if (place.origin === 'given') return this.#context.options.originalPlace?.prefix === undefined && !this.#votes.has(place)
+    return this.#votes.get(place)?.exact !== true
+  }
+
+  /** From the newest back to the first that is proven, by its metadata or by the digest after it. */
+  async #newestValid(digests: readonly NamedDigest[]): Promise<number | undefined> {
+    let after: DigestContent | undefined
+    for (let at = digests.length - 1; at >= 0; at--) {
+      const digest = digests[at]
+      if (digest === undefined) break
+      this.#context.signal.throwIfAborted()
+      const content = await this.#read(digest)
+      if (content === undefined) continue
+      const proven = this.#isProven(content, after)
+      this.#vote(digest, content, proven)
+      if (proven) return content.digest.digestEndTime
+      after = content
+    }
+    return undefined
+  }
+
+  async #read({ name, place, entry }: NamedDigest): Promise<DigestContent | undefined> {
+    if (entry.kind !== 'object') return undefined
+    const { source, bucket, index } = place
+    const key = place.original(entry.key)
+    const { record } = await this.#context.reader.read({
+      source, sourceKey: entry.key, bucket, key, name, place: index, ordinal: 0, size: entry.size,
+    })
+    return record.facts.kind === 'content' ? record.facts : undefined
+  }
+
+  #isProven(content: DigestContent, after: DigestContent | undefined): boolean {
+    const twice = this.#context.options.doubleCheckSignatures
+    if (checkSignature(content, content.metadata?.['signature'], twice) === 'verifies') return true
+    const previous = after?.digest.previous
+    if (previous === null || previous === undefined) return false
+    const { digestS3Bucket, digestS3Object } = content.digest
+    if (previous.s3Bucket !== digestS3Bucket || previous.s3Object !== digestS3Object) return false
+    return checkSignature(content, previous.signature, twice) === 'verifies'
+  }
+
+  #vote({ place, entry }: NamedDigest, content: DigestContent, proven: boolean): void {
+    const { digestS3Bucket: bucket, digestS3Object: key } = content.digest
+    const rest = entry.key.slice(place.root.length)
+    if (place.origin === 'store') {
+      const seen = this.#replicas.get(place) ?? new Set<string>()
+      this.#replicas.set(place, seen.add(bucket !== place.bucket && key === entry.key && proven ? bucket : ''))
+      return
+    }
+    if (!key.endsWith(rest)) return
+    if (place.origin === 'given' && bucket !== place.bucket) return
+    const prefix = key.slice(0, key.length - rest.length)
+    if (prefix !== '' && !prefix.endsWith('/')) return
+    const vote = { bucket, prefix, proven, exact: proven && place.isNamed(bucket, prefix) }
+    const known = this.#votes.get(place)
+    if (known === undefined || rank(vote) > rank(known)) this.#votes.set(place, vote)
+  }
+
+  /** Gives each place its bucket and prefix. */
+  settle(): string[] {
+    for (const [place, seen] of this.#replicas) refuseReplica(place, seen)
+    const { all } = this.#context.discovery.places
+    for (const [place, { bucket, prefix, proven, exact }] of this.#votes) {
+      place.prefix = prefix
+      if (place.origin === 'given') continue
+      place.bucket = bucket
+      place.origin = exact ? 'exact' : proven ? 'inferred' : 'guessed'
+    }
+    for (const place of all) pinBeside(place, all)
+    return all.flatMap(placeSentence)
+  }
+}
+
+function rank(vote: Vote): number {
+  return vote.exact ? 2 : vote.proven ? 1 : 0
+}
+
+/** All digests of a store that were looked at name one other bucket under the same keys. */
+function refuseReplica(place: Place, seen: ReadonlySet<string>): void {
+  const [bucket] = seen
+  if (bucket === undefined || bucket === '' || seen.size !== 1) return
+  const message = `the digests in ${place.source.name} were delivered to bucket ${bucket}: this is a replica. Give its original place with --bucket ${bucket}`
+  throw new VerifyTrailError('ERR_REPLICA', message)
+}
+
+/** In a directory that is named like its bucket and proven to be, other prefixes are held to their names too, as on S3. */
+function pinBeside(place: Place, all: readonly Place[]): void {
+  if (place.origin !== 'inferred' && place.origin !== 'guessed') return
+  for (const exact of all) {
+    if (exact.origin !== 'exact' || exact.source !== place.source || !exact.root.endsWith(exact.prefix)) continue
+    const bucketRoot = exact.root.slice(0, exact.root.length - exact.prefix.length)
+    if (!place.root.startsWith(bucketRoot)) continue
+    place.bucket = exact.bucket
+    place.prefix = place.root.slice(bucketRoot.length)
+    place.origin = 'exact'
+  }
+}
+
+function placeSentence(place: Place): string[] {
+  const original = `s3://${place.bucket}/${place.prefix}AWSLogs/`
+  const found = `${place.source.name}${place.root === '' ? '' : ` (${place.root})`}`
+  if (place.origin === 'inferred') {
+    return [`That ${found} is a copy of ${original} is what its own signed digests say: no directory is named so, and no --bucket was given.`]
+  }
+  if (place.origin === 'guessed') return [`Which bucket ${found} is a copy of is not known: no digest in it is proven.`]
+  if (place.origin === 'given') return [`${found} was verified as the relocated ${original}, as given with --bucket.`]
+  return []
+}

@@ -1,0 +1,249 @@
+/** The run: discover, survey, then every account and region in order. */
+import pLimit from 'p-limit'
+import { makeFinding, makeGap } from '../core/finding.js'
+import type { Finding, Gap } from '../core/findings.js'
+import type { ChainSummary, PublicKeyUse, Result, Summary } from '../core/results.js'
+import { countDigest, countLogFile, RunTally } from '../core/summary.js'
+import { formatTime } from '../core/time.js'
+import { VERSION } from '../version.js'
+import { type Discovery, discover } from './discover.js'
+import { concatInOrder } from './in-order.js'
+import { type ResolvedOptions, resolveOptions, type VerifyTrailOptions } from './options.js'
+import { DigestReader } from './read-digest.js'
+import { ProgressMeter, type Run } from './run.js'
+import { runScope, type ScopeEnd, type ScopeResult } from './scope-run.js'
+import { SpoolBudget } from './sorted-spool.js'
+import { survey } from './survey.js'
+
+export type { VerifyTrailOptions } from './options.js'
+export type { Progress } from './run.js'
+
+/** Accounts and regions worked on at once in a store: their waiting overlaps. */
+const SCOPES_AHEAD = 24
+
+/**
+ * Verifies the trails under the given sources: every digest chain, signature, link and log file.
+ *
+ * Yields results in an order that does not depend on concurrency: for each account and region its digests by chain and
+ * time, each followed by the findings about it, gaps, then its log files in byte order of their keys; the summary last.
+ * A stream without a summary is not a finished run. What is found about a trail is yielded, never thrown; it throws
+ * VerifyTrailError where nothing can be said (misuse, a source that does not exist). Breaking out of the loop stops all work;
+ * `options.signal` ends the run early with a summary that says so.
+ */
+export async function* verifyTrail(options: VerifyTrailOptions): AsyncGenerator<Result, void, undefined> {
+  const resolved = resolveOptions(options)
+  const startedAt = new Date().toISOString()
+  const stop = new AbortController()
+  const signal = resolved.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, resolved.signal])
+  const verification = new Verification(resolved, signal, startedAt)
+  try {
+    yield* verification.results()
+  } catch (error) {
+    if (resolved.signal?.aborted !== true) throw error
+    verification.interrupted = true
+  } finally {
+    stop.abort()
+  }
+  yield verification.summary()
+}
+
+class Verification {
+  interrupted = false
+  readonly #options: ResolvedOptions
+  readonly #signal: AbortSignal
+  readonly #startedAt: string
+  readonly #tally = new RunTally()
+  readonly #progress: ProgressMeter
+  readonly #chains: ChainSummary[] = []
+  readonly #keys = new Map<string, PublicKeyUse>()
+  readonly #notChecked: string[] = []
+  /** `account/region/trail` with a digest in the range. */
+  readonly #found: { readonly accountId: string; readonly region: string | null; readonly trail: string }[] = []
+
+  constructor(options: ResolvedOptions, signal: AbortSignal, startedAt: string) {
+    this.#options = options
+    this.#signal = signal
+    this.#startedAt = startedAt
+    this.#progress = new ProgressMeter(options.onProgress)
+  }
+
+  async *results(): AsyncGenerator<Exclude<Result, Summary>, void, undefined> {
+    this.#progress.report()
+    const { accountIds, regions, sources } = this.#options
+    const discovery = await discover(sources, { accountIds, regions, signal: this.#signal })
+    this.#notChecked.push(...discovery.notChecked)
+    const run = await this.#prepare(discovery)
+    for (const finding of unreadableFolders(discovery)) yield this.#count(finding)
+    const ahead = run.live ? SCOPES_AHEAD : 1
+    const stream = concatInOrder(discovery.scopes, (scope) => runScope(run, scope), ahead)
+    for await (const result of stream) {
+      if (result.kind === 'scope-end') this.#absorb(result)
+      else yield this.#count(result)
+    }
+    for (const gap of this.#combinationsNotFound()) yield this.#count(gap)
+  }
+
+  async #prepare(discovery: Discovery): Promise<Run> {
+    const { publicKeys, metadata, doubleCheckSignatures, now, concurrency } = this.#options
+    const limiter = pLimit(concurrency)
+    const limit = <T>(read: () => Promise<T>): Promise<T> => limiter(read)
+    const progress = this.#progress
+    const onBytes = (bytes: number): void => {
+      progress.bytesRead += bytes
+    }
+    const signal = this.#signal
+    const reader = new DigestReader({ publicKeys, metadata, doubleCheckSignatures, now, signal, limit, onBytes })
+    progress.phase = 'reading digests'
+    progress.report()
+    const { range, notChecked } = await survey({ options: this.#options, discovery, reader, signal })
+    this.#notChecked.push(...notChecked)
+    const live = discovery.places.all.some((place) => place.source.kind === 'store')
+    const budget = new SpoolBudget()
+    return { options: this.#options, signal, discovery, places: discovery.places, reader, budget, progress, limit, range, live }
+  }
+
+  #count<R extends Exclude<ScopeResult, ScopeEnd>>(result: R): R {
+    const tally = this.#tally
+    const progress = this.#progress
+    if (result.kind === 'digest') {
+      countDigest(tally.digests, result.verdict, result.findings.includes('DIGEST_OUT_OF_CHAIN'))
+    } else if (result.kind === 'log-file') {
+      countLogFile(tally.logFiles, result.status)
+      tally.read += result.bytesRead
+      tally.inflated += result.bytesInflated
+      progress.logFiles++
+      progress.bytesRead += result.bytesRead
+      progress.phase = 'checking log files'
+      progress.at = `${result.accountId} ${result.region ?? ''}`
+      progress.report()
+    } else {
+      tally.addFinding(result)
+      progress.findings++
+      if (result.code === 'DIGEST_MISSING') tally.digests.missing++
+      if (result.code === 'DIGEST_OUT_OF_CHAIN' && result.reason !== 'not-linked') countDigest(tally.digests, 'invalid', true)
+    }
+    return result
+  }
+
+  #absorb(end: ScopeEnd): void {
+    this.#chains.push(...end.chains)
+    this.#notChecked.push(...end.notChecked)
+    for (const trail of end.trails) this.#found.push({ accountId: end.accountId, region: end.region, trail })
+    for (const { key, origin, digests } of end.keys) {
+      const known = this.#keys.get(key.fingerprint)
+      const { fingerprint, sha256, validityStartTime, validityEndTime } = key
+      this.#keys.set(fingerprint, {
+        fingerprint,
+        sha256,
+        validityStartTime: validityStartTime === null ? null : formatTime(validityStartTime),
+        validityEndTime: validityEndTime === null ? null : formatTime(validityEndTime),
+        origin: known?.origin ?? origin,
+        digests: (known?.digests ?? 0) + digests,
+      })
+    }
+  }
+
+  /** Every combination of the values given that matches no digest in the range. */
+  *#combinationsNotFound(): Generator<Gap, void, undefined> {
+    const { accountIds, regions, trails, startTime, endTime, now } = this.#options
+    if (accountIds.length + regions.length + trails.length === 0) return
+    const { start, end } = provenRange(this.#chains)
+    const from = startTime === null ? (start ?? formatTime(0)) : formatTime(startTime)
+    const to = endTime === null ? (end ?? formatTime(now)) : formatTime(endTime)
+    for (const accountId of orAny(accountIds)) {
+      for (const region of orAny(regions)) {
+        for (const trail of orAny(trails)) {
+          const matches = this.#found.some(
+            (found) =>
+              (accountId ?? found.accountId) === found.accountId && (region ?? found.region) === found.region && (trail ?? found.trail) === found.trail,
+          )
+          if (matches) continue
+          const object = this.#options.sources[0]?.name ?? ''
+          const subject = { object, organizationId: null, accountId, region, time: from }
+          yield makeGap(subject, { reason: 'not-found', startTime: from, endTime: to, trail, homeRegion: null })
+        }
+      }
+    }
+  }
+
+  summary(): Summary {
+    const { accountIds, regions, trails, startTime, endTime, sources } = this.#options
+    const { start, end } = provenRange(this.#chains)
+    const tally = this.#tally
+    return {
+      kind: 'summary',
+      schemaVersion: 1,
+      tool: { name: 'verify-trail', version: VERSION },
+      verdict: tally.verdict(this.interrupted),
+      request: {
+        startTime: startTime === null ? null : formatTime(startTime),
+        endTime: endTime === null ? null : formatTime(endTime),
+        accountIds,
+        regions,
+        trails,
+      },
+      run: {
+        startedAt: this.#startedAt,
+        finishedAt: new Date().toISOString(),
+        sources: sources.map((source) => source.name),
+        node: process.version,
+        interrupted: this.interrupted,
+      },
+      summary: {
+        startTime: start,
+        endTime: end,
+        digests: tally.digests,
+        logFiles: tally.logFiles,
+        bytes: { read: tally.read, inflated: tally.inflated },
+        chains: this.#chains.length,
+        findings: tally.findings,
+      },
+      chains: this.#chains,
+      publicKeys: [...this.#keys.values()].sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1)),
+      notChecked: this.#sentences(),
+    }
+  }
+
+  #sentences(): string[] {
+    const ignored = this.#options.sources.flatMap((source) =>
+      (source.ignored ?? 0) > 0 ? [`${source.ignored} files of the operating system, or with metadata, were ignored.`] : [],
+    )
+    const interrupted = this.interrupted ? ['The run was interrupted: what is not named here was not checked.'] : []
+    return [...interrupted, ...this.#notChecked, ...ignored, ...ALWAYS]
+  }
+}
+
+/** What no run can see. */
+const ALWAYS: readonly string[] = [
+  'Whether other trails, accounts or regions existed cannot be seen here.',
+  'Log files that were listed only by a backfill digest that is no longer here cannot be seen.',
+  'What the trails were configured to record cannot be seen here.',
+]
+
+function orAny(values: readonly string[]): readonly (string | null)[] {
+  return values.length === 0 ? [null] : values
+}
+
+function* unreadableFolders(discovery: Discovery): Generator<Finding, void, undefined> {
+  for (const { place, source, part } of discovery.unreadable) {
+    const { reason, detail } = part
+    const object = place === undefined ? `${source.name}/${part.key}` : `s3://${place.bucket}/${place.original(part.key)}`
+    const fields = { reason, ...(detail === undefined ? {} : { detail }) }
+    const digests = part.key.includes('/CloudTrail-Digest/')
+    const subject = { object, organizationId: null, accountId: null, region: null, time: null }
+    if (digests) yield makeFinding(subject, { code: 'DIGEST_UNREADABLE', fields })
+    else yield makeFinding(subject, { code: 'LOG_FILE_UNREADABLE', fields })
+  }
+}
+
+/** The latest start and the earliest end among the chains that give hours. */
+function provenRange(chains: readonly ChainSummary[]): { start: string | null; end: string | null } {
+  let start: string | null = null
+  let end: string | null = null
+  for (const chain of chains) {
+    if (chain.kind !== 'standard' || chain.coverage.length === 0) continue
+    if (start === null || chain.startTime > start) start = chain.startTime
+    if (end === null || chain.endTime < end) end = chain.endTime
+  }
+  return { start, end }
+}

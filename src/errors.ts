@@ -1,0 +1,30 @@
+/** Thrown errors: misuse, or a run that cannot be. What is found about a trail is returned, never thrown. */
+
+export type ErrorCode =
+  /** An option or argument has a value that is not allowed. */
+  | 'ERR_INVALID_OPTION'
+  /** A source does not exist, is of the wrong kind, or cannot be opened at all. */
+  | 'ERR_SOURCE'
+  /** A public key file cannot be read or has the wrong shape. */
+  | 'ERR_PUBLIC_KEYS'
+  /** A metadata file cannot be read, has the wrong shape, or contradicts itself. */
+  | 'ERR_METADATA'
+  /** AWS credentials are missing or refused. */
+  | 'ERR_CREDENTIALS'
+  /** All digests of a place name another bucket under the same keys: give the original place. */
+  | 'ERR_REPLICA'
+  /** A source listed keys out of byte order: nothing can be reconciled. */
+  | 'ERR_LISTING_ORDER'
+  /** A report cannot be written. */
+  | 'ERR_REPORT'
+
+/** Test `error.code`, not the message: messages are for people and may change. */
+export class VerifyTrailError extends Error {
+  override readonly name = 'VerifyTrailError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,100 @@
+/** Object metadata of an export, saved in a file of its own: most exports lose it, and with it the digests' signatures. */
+import { isJsonObject, parseJson, quoteText } from '../core/json.js'
+
+/** What a metadata file says of one object. `contradiction`: two of its entries mean this object and differ. */
+export type MetadataAnswer =
+  | { readonly kind: 'found'; readonly metadata: Readonly<Record<string, string>> }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'contradiction'; readonly names: readonly [string, string] }
+
+/** The metadata of objects, by bucket and key. It proves nothing: a signature in it proves itself. */
+export interface MetadataFile {
+  /** Looks up `s3://bucket/key`, `bucket/key` and the bare key, byte for byte; where several are there they must agree. */
+  lookup(bucket: string, key: string): MetadataAnswer
+  /** How many entries there are. */
+  readonly size: number
+}
+
+export type MetadataFileAnswer =
+  | { readonly ok: true; readonly metadata: MetadataFile }
+  | { readonly ok: false; readonly reason: string }
+
+type Metadata = Readonly<Record<string, string>>
+
+const SCHEME = 's3://'
+const HEADER_PREFIX = 'x-amz-meta-'
+
+/**
+ * Reads a metadata file: a JSON object from `bucket/key`, `s3://bucket/key` or a bare key to that object's user metadata, names
+ * in any case, with or without `x-amz-meta-`. Never throws. Names that occur twice, and two entries for one `bucket/key` that
+ * differ, are refused here; what can only be told once the bucket is known is left to `lookup`.
+ */
+export function parseMetadata(bytes: Uint8Array): MetadataFileAnswer {
+  const json = parseJson(bytes)
+  if (!json.ok) return json
+  if (!isJsonObject(json.value)) return { ok: false, reason: 'not a JSON object' }
+  const entries = new Map<string, Metadata>()
+  for (const [name, value] of Object.entries(json.value)) {
+    if (!namesObject(name)) return { ok: false, reason: `${quoteText(name)} names no object` }
+    const metadata = readEntry(name, value)
+    if (typeof metadata === 'string') return { ok: false, reason: metadata }
+    entries.set(name, metadata)
+  }
+  const contradiction = findContradiction(entries)
+  if (contradiction !== undefined) return { ok: false, reason: contradiction }
+  return { ok: true, metadata: { lookup: (bucket, key) => lookup(entries, bucket, key), size: entries.size } }
+}
+
+function namesObject(name: string): boolean {
+  if (!name.startsWith(SCHEME)) return name !== ''
+  const slash = name.indexOf('/', SCHEME.length)
+  return slash > SCHEME.length && slash < name.length - 1
+}
+
+/** A string says what is wrong. */
+function readEntry(name: string, value: unknown): Metadata | string {
+  if (!isJsonObject(value)) return `the entry ${quoteText(name)} is not an object`
+  const metadata = new Map<string, string>()
+  for (const [given, text] of Object.entries(value)) {
+    if (typeof text !== 'string') return `the entry ${quoteText(name)} has a value that is not a string: ${quoteText(given)}`
+    const field = fieldName(given)
+    if ((metadata.get(field) ?? text) !== text) {
+      return `the entry ${quoteText(name)} has two values for ${quoteText(field)}`
+    }
+    metadata.set(field, text)
+  }
+  return Object.fromEntries(metadata)
+}
+
+function fieldName(given: string): string {
+  const lowerCase = given.toLowerCase()
+  return lowerCase.startsWith(HEADER_PREFIX) ? lowerCase.slice(HEADER_PREFIX.length) : lowerCase
+}
+
+function findContradiction(entries: ReadonlyMap<string, Metadata>): string | undefined {
+  for (const [name, metadata] of entries) {
+    if (!name.startsWith(SCHEME)) continue
+    const shortName = name.slice(SCHEME.length)
+    const other = entries.get(shortName)
+    if (other !== undefined && !isEqual(metadata, other)) {
+      return `the entries ${quoteText(name)} and ${quoteText(shortName)} differ`
+    }
+  }
+  return undefined
+}
+
+function lookup(entries: ReadonlyMap<string, Metadata>, bucket: string, key: string): MetadataAnswer {
+  let found: { readonly name: string; readonly metadata: Metadata } | undefined
+  for (const name of [`${SCHEME}${bucket}/${key}`, `${bucket}/${key}`, key]) {
+    const metadata = entries.get(name)
+    if (metadata === undefined) continue
+    if (found === undefined) found = { name, metadata }
+    else if (!isEqual(found.metadata, metadata)) return { kind: 'contradiction', names: [found.name, name] }
+  }
+  return found === undefined ? { kind: 'absent' } : { kind: 'found', metadata: found.metadata }
+}
+
+function isEqual(a: Metadata, b: Metadata): boolean {
+  const names = Object.keys(a)
+  return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && a[name] === b[name])
+}

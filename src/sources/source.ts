@@ -1,0 +1,105 @@
+/** Where bytes come from. A source decides nothing about validity; it tells what is there, or that it could not look. */
+import type { UnreadableReason } from '../core/findings.js'
+
+/** An object in a listing. `key` is attacker-chosen. */
+export interface ListedObject {
+  readonly kind: 'object'
+  /** Full key within the source. */
+  readonly key: string
+  /** Bytes as stored. */
+  readonly size: number
+}
+
+/** Something in, or all of, a listing that could not be looked at: a refused link, a folder without permission. */
+export interface UnlistedPart {
+  readonly kind: 'unreadable'
+  /** The key, or the prefix ending in `/`, that could not be looked at. */
+  readonly key: string
+  readonly reason: UnreadableReason
+  readonly detail?: string
+}
+
+/** Objects and folders directly below a prefix. */
+export interface FolderListing {
+  /** Full prefixes ending in `/`, in byte order of UTF-8. */
+  readonly folders: readonly string[]
+  /** Objects directly below the prefix, in byte order of UTF-8. */
+  readonly objects: readonly (ListedObject | UnlistedPart)[]
+}
+
+/** An object that was read. */
+export interface ReadObject {
+  readonly kind: 'object'
+  /**
+   * The stored bytes: whole, or in chunks. A chunked body may throw while it is read: `BodyError` with the reason;
+   * then nothing of what was read counts.
+   */
+  readonly body: Uint8Array | AsyncIterable<Uint8Array>
+  /** S3 user metadata, names in lower case without `x-amz-meta-`. Undefined: not carried by this source. Empty: carried, and there is none. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+/** A read answered that there is no such object. Never said from a listing alone. */
+export interface NoSuchObject {
+  readonly kind: 'missing'
+}
+
+/** Could not look. Says nothing about the object. */
+export interface UnreadableObject {
+  readonly kind: 'unreadable'
+  readonly reason: UnreadableReason
+  readonly detail?: string
+}
+
+export type ReadAnswer = ReadObject | NoSuchObject | UnreadableObject
+
+/** Thrown by a chunked body that breaks off after all retries. */
+export class BodyError extends Error {
+  override readonly name = 'BodyError'
+  readonly reason: UnreadableReason
+
+  constructor(reason: UnreadableReason, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+  }
+}
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal
+  /** Size in the listing, where one is known: a body of another length after retries is `altered-in-transfer`. */
+  readonly size?: number
+}
+
+export interface ListOptions {
+  readonly signal?: AbortSignal
+}
+
+/**
+ * A place with objects: implement it to verify a trail from anywhere. Keys and prefixes are full keys of this source, case
+ * and bytes exactly as stored; a prefix is empty or ends in `/`. Methods reject with VerifyTrailError only where the
+ * source as a whole cannot be used (no credentials, no such bucket at the first listing); all else is an answer.
+ */
+export interface Source {
+  /** As the user would name it: `s3://bucket/prefix`, a directory's path. */
+  readonly name: string
+  /** `store`: a live object store (an object that is not gzip is malformed; the default end is the clock's). `export`: a copy. */
+  readonly kind: 'store' | 'export'
+  /** The bucket whose keys these are, where that is certain (S3). */
+  readonly bucket?: string
+  /** Names of the directories that lead to an export's root, outermost first: a trail's bucket may be among them. */
+  readonly path?: readonly string[]
+  /** Where to begin looking for `AWSLogs/`: empty, or ends in `/`. */
+  readonly prefix?: string
+
+  /** What is directly below a prefix. An answer `unreadable` says that it could not be listed. */
+  folders(prefix: string, options?: ListOptions): Promise<FolderListing | UnreadableObject>
+  /** All objects below a prefix at any depth, in byte order of the UTF-8 keys. Parts that cannot be listed are yielded as such. */
+  list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject | UnlistedPart>
+  /** Reads one object. */
+  read(key: string, options?: ReadOptions): Promise<ReadAnswer>
+  /** Another bucket of the same store, where it can be had: only asked on the word of a valid digest. */
+  otherBucket?(bucket: string): Source | undefined
+  /** Files ignored as the operating system's or as metadata sidecars, so far. */
+  readonly ignored?: number
+  close?(): Promise<void>
+}
