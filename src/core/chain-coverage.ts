@@ -21,9 +21,16 @@ export function chainCoverage(chain: JudgedChain): CoverageInterval[] {
     if (!vouches || isStarting(record)) continue
     const { start, end } = digestInterval(record)
     if (!overlaps({ start, end }, range)) continue
-    hours.push({ start: Math.max(start, range.start), end: Math.min(end, range.end), verdict: record.logFilesVerdict ?? 'valid', reason: null })
+    hours.push({
+      start: Math.max(start, range.start),
+      end: Math.min(end, range.end),
+      verdict: record.logFilesVerdict ?? 'valid',
+      reason: null,
+    })
   }
-  const doubtful = chain.digests.filter((digest) => digest.verdict === 'invalid').map((digest) => digestInterval(digest.checked.record))
+  const doubtful = chain.digests
+    .filter((digest) => digest.verdict === 'invalid')
+    .map((digest) => digestInterval(digest.checked.record))
   for (const { start, end, reason } of chain.gaps) {
     const invalid = reason === 'digest-invalid' && doubtful.some((other) => overlaps(other, { start, end }))
     hours.push({ start, end, verdict: invalid ? 'invalid' : 'unverified', reason })
@@ -42,5 +49,10 @@ function join(parts: readonly Part[]): CoverageInterval[] {
     } else if (start < part.end || last === undefined) joined.push({ ...part, start })
     else joined[joined.length - 1] = { ...last, verdict: worstVerdict(last.verdict, part.verdict) }
   }
-  return joined.map(({ start, end, verdict, reason }) => ({ startTime: formatTime(start), endTime: formatTime(end), verdict, reason }))
+  return joined.map(({ start, end, verdict, reason }) => ({
+    startTime: formatTime(start),
+    endTime: formatTime(end),
+    verdict,
+    reason,
+  }))
 }

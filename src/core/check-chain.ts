@@ -155,23 +155,23 @@ function intact(record: DigestRecord): DigestRecord | undefined {
   return link?.hash === true && link.signature !== 'fails' ? link.previous : undefined
 }
 
-/** `proven` is in order of time. */
+/** `proven` is in order of time. Where links fork, the run is the branch that ends last: what the other holds was passed over. */
 function findRuns(proven: readonly DigestRecord[]): Run[] {
-  const runOf = new Map<DigestRecord, { start: number; end: number; members: Set<DigestRecord> }>()
-  const runs = new Set<{ start: number; end: number; members: Set<DigestRecord> }>()
+  const rootOf = new Map<DigestRecord, DigestRecord>()
+  const newestOf = new Map<DigestRecord, DigestRecord>()
   for (const record of proven) {
-    const { start, end } = digestInterval(record)
     const previous = intact(record)
-    let run = previous === undefined ? undefined : runOf.get(previous)
-    if (run === undefined) {
-      run = { start: isStarting(record) ? end : start, end, members: new Set() }
-      runs.add(run)
-    }
-    run.end = Math.max(run.end, end)
-    run.members.add(record)
-    runOf.set(record, run)
+    const root = (previous === undefined ? undefined : rootOf.get(previous)) ?? record
+    rootOf.set(record, root)
+    newestOf.set(root, record)
   }
-  return [...runs].map(({ start, end, members }) => ({ interval: { start, end }, members }))
+  return [...newestOf].map(([root, newest]) => {
+    const { start, end } = digestInterval(root)
+    const members = new Set<DigestRecord>()
+    for (let at: DigestRecord | undefined = newest; at !== undefined && rootOf.has(at) && !members.has(at); at = intact(at))
+      members.add(at)
+    return { interval: { start: isStarting(root) ? end : start, end: digestInterval(newest).end }, members }
+  })
 }
 
 /** Objects whose time lies inside a proven run to which they do not belong, and to which no valid link leads: signed or not. */
@@ -201,7 +201,10 @@ function linksThatSkip(
       const at = record.name.endTime
       if (members.has(record) || at <= interval.start || at >= interval.end) continue
       const after = [...members].filter((member) => member.name.endTime > at && intact(member) !== undefined)
-      const first = after.reduce<DigestRecord | undefined>((a, b) => (a === undefined || b.name.endTime < a.name.endTime ? b : a), undefined)
+      const first = after.reduce<DigestRecord | undefined>(
+        (a, b) => (a === undefined || b.name.endTime < a.name.endTime ? b : a),
+        undefined,
+      )
       if (first !== undefined) skips.add(first)
     }
   }

@@ -2,12 +2,14 @@
  * One digest file: its place, its key, its signature. What is judged here needs nothing but the object itself and the
  * signatures that later digests carry for it; links and time are judged in check-chain.ts.
  */
+
+import { HOUR } from './coverage.js'
 import type { Digest, PreviousDigest } from './digest.js'
 import type { Observation } from './finding.js'
 import type { UnreadableReason } from './findings.js'
-import { HOUR } from './coverage.js'
-import type { PublicKey } from './public-keys.js'
+import type { TrailingBytes } from './measurement.js'
 import type { DigestKey } from './object-key.js'
+import type { PublicKey } from './public-keys.js'
 import { verifySignature, verifySignatureTwice } from './signature.js'
 import { formatTime, parseTime } from './time.js'
 
@@ -27,7 +29,12 @@ export type KeyFact =
 export type DigestFacts =
   | { readonly kind: 'unreadable'; readonly reason: UnreadableReason; readonly detail?: string }
   | { readonly kind: 'missing' }
-  | { readonly kind: 'malformed'; readonly reason: string; readonly sha256: string | null }
+  | {
+      readonly kind: 'malformed'
+      readonly reason: string
+      readonly sha256: string | null
+      readonly trailing?: TrailingBytes | null
+    }
   | DigestContent
 
 /** A digest that could be parsed. `digest` is kept without its log files: they go on as claims. */
@@ -38,7 +45,7 @@ export interface DigestContent {
   /** Lower-case hex SHA-256 of the inflated bytes. */
   readonly sha256: string
   readonly dataToSign: string
-  readonly trailing: { readonly offset: number; readonly bytes: number } | null
+  readonly trailing: TrailingBytes | null
   readonly key: KeyFact
   /** User metadata; undefined where the source does not carry any. */
   readonly metadata: Readonly<Record<string, string>> | undefined
@@ -127,7 +134,8 @@ export function checkDigest(record: DigestRecord): DigestCheck {
     const { reason, detail } = facts
     return unproven([{ code: 'DIGEST_UNREADABLE', fields: { reason, ...(detail === undefined ? {} : { detail }) } }])
   }
-  if (facts.kind === 'malformed') return unproven([{ code: 'DIGEST_MALFORMED', fields: { reason: facts.reason } }])
+  if (facts.kind === 'malformed')
+    return unproven([{ code: 'DIGEST_MALFORMED', fields: { reason: facts.reason } }, ...trailingData(facts)])
   return checkContent(record, facts)
 }
 
@@ -136,7 +144,7 @@ function unproven(observations: readonly Observation[]): DigestCheck {
 }
 
 function checkContent(record: DigestRecord, content: DigestContent): DigestCheck {
-  const beside: Observation[] = content.trailing === null ? [] : [{ code: 'DIGEST_TRAILING_DATA', fields: content.trailing }]
+  const beside = trailingData(content)
   if (isMoved(record)) {
     const named = `s3://${content.digest.digestS3Bucket}/${content.digest.digestS3Object}`
     return unproven([{ code: 'DIGEST_MOVED', fields: { named } }, ...beside])
@@ -145,6 +153,10 @@ function checkContent(record: DigestRecord, content: DigestContent): DigestCheck
   if (doubt !== undefined) return unproven([doubt, ...beside])
   const signatureFrom = record.successorSignature === 'verifies' ? 'successor' : 'metadata'
   return { proven: true, signatureFrom, observations: [...beside, ...metadataContradictions(record, content)] }
+}
+
+function trailingData({ trailing }: { readonly trailing?: TrailingBytes | null }): Observation[] {
+  return trailing ? [{ code: 'DIGEST_TRAILING_DATA', fields: trailing }] : []
 }
 
 function keyDoubt(content: DigestContent): Observation | undefined {

@@ -113,7 +113,10 @@ function unsignedEdges(chain: CheckedChain, request: RangeRequest, range: Interv
   for (const digest of chain.digests) {
     if (!lacksOnlySignature(digest)) continue
     const { start, end } = digestInterval(digest.record)
-    const after = request.askedEnd === null && request.newestValid !== null && start >= (known ? range.end : (request.defaultEnd ?? range.end))
+    const after =
+      request.askedEnd === null &&
+      request.newestValid !== null &&
+      start >= (known ? range.end : (request.defaultEnd ?? range.end))
     const before = request.askedStart === null && known && end <= range.start
     if (after || before) edges.add(digest.record)
   }
@@ -121,15 +124,15 @@ function unsignedEdges(chain: CheckedChain, request: RangeRequest, range: Interv
 }
 
 /**
- * Judged are the digests that touch the range. Where an end was not asked, a digest beyond the default one that is there
- * and not valid would go unseen: it is judged too, unless it lacks only a signature.
+ * Judged are the digests that touch the range. Where a start or an end was not asked, a digest beyond the default one that
+ * is there and not as CloudTrail wrote it would go unseen: it is judged too, unless it lacks only a signature.
  */
 function isJudged(digest: CheckedDigest, request: RangeRequest, range: Interval, unsigned: ReadonlySet<DigestRecord>): boolean {
   const { record } = digest
   if (record.facts.kind === 'missing' || unsigned.has(record)) return false
   const interval = digestInterval(record)
   if (overlaps(interval, range)) return true
-  if (digest.vouches) return false
+  if (digest.observations.length === 0) return false
   if (interval.start >= range.end) return request.askedEnd === null
   return interval.end <= range.start && request.askedStart === null
 }
@@ -201,7 +204,8 @@ function joinEqual(open: readonly OpenHours[]): OpenHours[] {
   const joined: OpenHours[] = []
   for (const part of open) {
     const last = joined.at(-1)
-    if (last !== undefined && last.end === part.start && last.reason === part.reason) joined[joined.length - 1] = { ...last, end: part.end }
+    if (last !== undefined && last.end === part.start && last.reason === part.reason)
+      joined[joined.length - 1] = { ...last, end: part.end }
     else joined.push(part)
   }
   return joined
@@ -223,7 +227,9 @@ function predecessorSentence(chain: CheckedChain, request: RangeRequest): string
   const found = oldest.record.link !== undefined && oldest.record.link.previous.facts.kind !== 'missing'
   if (found) return []
   const name = objectName({ bucket: previous.s3Bucket, key: previous.s3Object })
-  return [`The oldest digest of a chain, ${objectName(oldest.record)}, follows ${name}, which is not here: nothing before it was checked.`]
+  return [
+    `The oldest digest of a chain, ${objectName(oldest.record)}, follows ${name}, which is not here: nothing before it was checked.`,
+  ]
 }
 
 /** Whether a valid hour of this chain covers all of `wanted`. */

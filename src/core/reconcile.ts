@@ -40,7 +40,9 @@ export class LogFileContext {
     this.#chains = chains
     for (const chain of chains) this.#addChain(chain)
     const known = chains.filter((chain) => chain.known && chain.chain.id.kind === 'standard')
-    this.start = request.askedStart ?? Math.min(...known.map((chain) => chain.range.start), ...(known.length === 0 ? [Number.NEGATIVE_INFINITY] : []))
+    this.start =
+      request.askedStart ??
+      Math.min(...known.map((chain) => chain.range.start), ...(known.length === 0 ? [Number.NEGATIVE_INFINITY] : []))
     this.#backfillUnproven = chains.some((chain) => chain.chain.id.kind === 'backfill' && chain.chain.digests.some(isUnproven))
   }
 
@@ -116,7 +118,8 @@ export class LogFileContext {
     if (name.kind === 'foreign') return unlisted('name', this.#mayBeBackfilled(name))
     const time = timeOf(name) ?? { start: name.day, end: name.day + DAY }
     const covered = this.#covered(time, place)
-    if (covered === 'covered' && name.family !== 'CloudTrail' && !this.#families.has(name.family)) return uncovered('family-not-digested')
+    if (covered === 'covered' && name.family !== 'CloudTrail' && !this.#families.has(name.family))
+      return uncovered('family-not-digested')
     if (covered === 'covered' && !this.#backfillUnproven) {
       if (this.#request.unvalidatedTrails) return uncovered('unvalidated-trails')
       return unlisted('not-listed', this.#mayBeBackfilled(name))
@@ -139,7 +142,10 @@ export class LogFileContext {
     if (known.length === 0) return false
     const newest = Math.max(...known.map((chain) => chain.chain.covered.at(-1)?.end ?? Number.NEGATIVE_INFINITY))
     // A chain that ends a little before the default end has no gap there: its log files wait for its next digest.
-    const from = Math.min(defaultEnd, ...known.filter((chain) => chain.gaps.length === 0).map((chain) => chain.range.end - NAME_TOLERANCE))
+    const from = Math.min(
+      defaultEnd,
+      ...known.filter((chain) => chain.gaps.length === 0).map((chain) => chain.range.end - NAME_TOLERANCE),
+    )
     return time >= from && time <= newest + DELIVERY_DELAY && (!live || time <= now + 10 * MINUTE)
   }
 }
@@ -164,7 +170,8 @@ function standingOf(digest: CheckedDigest, unsigned: ReadonlySet<DigestRecord>):
 
 /** The moment or the day that a name stands for; null where nothing gives one. */
 export function timeOf(name: ObjectKey): Interval | null {
-  if (name.kind === 'log-file') return name.time === null ? { start: name.day, end: name.day + DAY } : { start: name.time, end: name.time }
+  if (name.kind === 'log-file')
+    return name.time === null ? { start: name.day, end: name.day + DAY } : { start: name.time, end: name.time }
   if (name.kind === 'digest') return { start: name.endTime, end: name.endTime }
   return name.kind === 'foreign' && name.day !== null ? { start: name.day, end: name.day + DAY } : null
 }
@@ -174,8 +181,9 @@ function unlisted(reason: 'not-listed' | 'name', mayBeBackfilled: boolean): { st
   return { status: 'unlisted', observation: { code: 'LOG_FILE_UNLISTED', fields } }
 }
 
-function uncovered(
-  reason: 'not-covered' | 'no-chain' | 'family-not-digested' | 'backfill-unproven' | 'unvalidated-trails',
-): { status: LogFileStatus; observation: Observation } {
+function uncovered(reason: 'not-covered' | 'no-chain' | 'family-not-digested' | 'backfill-unproven' | 'unvalidated-trails'): {
+  status: LogFileStatus
+  observation: Observation
+} {
   return { status: 'uncovered', observation: { code: 'LOG_FILE_UNCOVERED', fields: { reason } } }
 }

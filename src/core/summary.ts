@@ -1,9 +1,8 @@
 /** Counts results and joins verdicts. */
 import type { Interval } from './coverage.js'
-import type { FindingCode, FindingVerdict, Verdict } from './findings.js'
-import { formatTime } from './time.js'
-import type { ChainId } from './findings.js'
+import type { ChainId, FindingCode, FindingVerdict, Verdict } from './findings.js'
 import type { ChainSummary, CoverageInterval, DigestCounts, LogFileCounts, LogFileStatus } from './results.js'
+import { formatTime } from './time.js'
 
 /** `invalid` if anything is, else `unverified` if anything is, else `valid`; a note changes nothing. */
 export function worstVerdict(a: Verdict, b: Verdict | FindingVerdict): Verdict {
@@ -66,8 +65,18 @@ export class ChainTally {
     const { organizationId, accountId, region, trail, homeRegion, kind } = id
     const { digests, logFiles } = this
     return {
-      organizationId, accountId, region, trail, homeRegion, kind, verdict,
-      startTime: formatTime(range.start), endTime: formatTime(range.end), digests, logFiles, coverage,
+      organizationId,
+      accountId,
+      region,
+      trail,
+      homeRegion,
+      kind,
+      verdict,
+      startTime: formatTime(range.start),
+      endTime: formatTime(range.end),
+      digests,
+      logFiles,
+      coverage,
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Lists a folder of the form REGION/YYYY/MM/DD/ between two days, and all in it that lies in no day folder. */
-import { DAY } from '../core/coverage.js'
+
 import { compareKeys } from '../core/compare-keys.js'
+import { DAY } from '../core/coverage.js'
 import type { ListedObject, Source, UnlistedPart } from '../sources/source.js'
 
 /** First and last day, as the start of the day; null: no limit. */
@@ -12,7 +13,12 @@ export interface Days {
 export type Entry = ListedObject | UnlistedPart
 
 /** In byte order of the keys. Folder markers (0 bytes, ending in `/`) are left out. */
-export async function* listDays(source: Source, folder: string, days: Days, signal?: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+export async function* listDays(
+  source: Source,
+  folder: string,
+  days: Days,
+  signal?: AbortSignal,
+): AsyncGenerator<Entry, void, undefined> {
   const options = signal === undefined ? {} : { signal }
   if (days.first === null && days.last === null) yield* withoutMarkers(source.list(folder, options))
   else yield* listLevel(source, folder, days, [], options)
@@ -36,7 +42,12 @@ async function* listLevel(
 ): AsyncGenerator<Entry, void, undefined> {
   const below = await source.folders(folder, options)
   if (!('folders' in below)) {
-    yield { kind: 'unreadable', key: folder, reason: below.reason, ...(below.detail === undefined ? {} : { detail: below.detail }) }
+    yield {
+      kind: 'unreadable',
+      key: folder,
+      reason: below.reason,
+      ...(below.detail === undefined ? {} : { detail: below.detail }),
+    }
     return
   }
   const children: { readonly key: string; readonly entry?: Entry }[] = [

@@ -1,11 +1,11 @@
 /** Reads the digests of one account and region: all chains, and what their links lead to. */
 import { type CheckedChain, checkChain, DigestChain } from '../core/check-chain.js'
 import { checkDigest, type DigestFacts, type DigestRecord, digestInterval, previousOf } from '../core/check-digest.js'
+import { compareKeys } from '../core/compare-keys.js'
 import { DAY, HOUR, NAME_TOLERANCE } from '../core/coverage.js'
 import type { LogFileClaim } from '../core/digest.js'
 import type { ChainId } from '../core/findings.js'
 import { digestToFollow } from '../core/judge-chain.js'
-import { compareKeys } from '../core/compare-keys.js'
 import { type DigestKey, type ForeignKey, parseObjectKey } from '../core/object-key.js'
 import type { UnlistedPart } from '../sources/source.js'
 import { type Days, type Entry, listDays } from './day-listing.js'
@@ -93,11 +93,16 @@ export async function listDigests(scope: Scope, days: Days, signal: AbortSignal)
     }
   }
   const byChain = new Map([...chains].sort(([a], [b]) => compareKeys(a, b)))
-  for (const digests of byChain.values()) digests.sort((a, b) => a.name.endTime - b.name.endTime || compareKeys(a.entry.key, b.entry.key))
+  for (const digests of byChain.values())
+    digests.sort((a, b) => a.name.endTime - b.name.endTime || compareKeys(a.entry.key, b.entry.key))
   return { byChain, foreign, unreadable }
 }
 
-async function* digestEntries(part: Scope['parts'][number], days: Days, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+async function* digestEntries(
+  part: Scope['parts'][number],
+  days: Days,
+  signal: AbortSignal,
+): AsyncGenerator<Entry, void, undefined> {
   for (const folder of part.digestFolders) yield* listDays(part.place.source, folder, days, signal)
   yield* part.digestObjects
 }
@@ -196,7 +201,11 @@ class DigestWalk {
       const [read] = chain.records.slice(-1)
       if (read === undefined) continue
       const previous = previousOf(read)
-      if (previous !== null && (wanted === undefined || (previous.s3Object === wanted.key && previous.s3Bucket === wanted.bucket))) return
+      if (
+        previous !== null &&
+        (wanted === undefined || (previous.s3Object === wanted.key && previous.s3Bucket === wanted.bucket))
+      )
+        return
     }
   }
 
@@ -210,7 +219,9 @@ class DigestWalk {
 
   /** Follows the links of proven digests to what the listing does not have: older buckets and prefixes, or nothing. */
   async #follow(chain: DigestChain): Promise<void> {
-    const starts = chain.records.filter((record) => record.place >= 0 && checkDigest(record).proven).map((record) => digestInterval(record).start)
+    const starts = chain.records
+      .filter((record) => record.place >= 0 && checkDigest(record).proven)
+      .map((record) => digestInterval(record).start)
     const oldestListed = starts.length === 0 ? null : Math.min(...starts)
     const request = { askedStart: this.#run.range.askedStart, oldestListed }
     const queue = chain.unresolved()

@@ -102,7 +102,8 @@ class Discoverer {
       }
       level = next
     }
-    if (level.length > 0) this.#notChecked.push(`Folders of ${source.name} deeper than ${MAX_DEPTH} were not searched for AWSLogs/.`)
+    if (level.length > 0)
+      this.#notChecked.push(`Folders of ${source.name} deeper than ${MAX_DEPTH} were not searched for AWSLogs/.`)
   }
 
   async #list(source: Source, prefix: string): Promise<FolderListing | UnreadableObject> {
@@ -113,7 +114,8 @@ class Discoverer {
     const listing = await this.#list(source, prefix)
     if ('folders' in listing) {
       for (const part of listing.objects) {
-        if (part.kind === 'unreadable' && (part.key.endsWith('/') || place !== undefined)) this.#unreadable.push({ place, source, part })
+        if (part.kind === 'unreadable' && (part.key.endsWith('/') || place !== undefined))
+          this.#unreadable.push({ place, source, part })
       }
       return listing.folders
     }
@@ -123,7 +125,11 @@ class Discoverer {
 
   #refused(source: Source, key: string, place: Place | undefined, answer: UnreadableObject): void {
     const { reason, detail } = answer
-    this.#unreadable.push({ place, source, part: { kind: 'unreadable', key, reason, ...(detail === undefined ? {} : { detail }) } })
+    this.#unreadable.push({
+      place,
+      source,
+      part: { kind: 'unreadable', key, reason, ...(detail === undefined ? {} : { detail }) },
+    })
   }
 
   async #addPlace(source: Source, root: string, narrowing: Narrowing | undefined): Promise<void> {
@@ -132,7 +138,8 @@ class Discoverer {
     const top = `${root}AWSLogs/`
     for (const folder of await this.#folders(source, top, place)) {
       const name = lastName(folder)
-      if (isAccountId(name) && narrowing?.organizationId === undefined) await this.#addAccount(place, folder, null, name, narrowing)
+      if (isAccountId(name) && narrowing?.organizationId === undefined)
+        await this.#addAccount(place, folder, null, name, narrowing)
       if (!isOrganizationId(name) || (narrowing?.organizationId ?? name) !== name) continue
       for (const account of await this.#folders(source, folder, place)) {
         if (isAccountId(lastName(account))) await this.#addAccount(place, account, name, lastName(account), narrowing)
@@ -182,7 +189,11 @@ class Discoverer {
     ;(owner.digests ? part.digestObjects : part.logObjects).push(...objects)
   }
 
-  #part(place: Place, owner: { readonly organizationId: string | null; readonly accountId: string }, region: string | null): ScopePart {
+  #part(
+    place: Place,
+    owner: { readonly organizationId: string | null; readonly accountId: string },
+    region: string | null,
+  ): ScopePart {
     const { organizationId, accountId } = owner
     const name = [organizationId ?? '', accountId, region ?? ''].join('/')
     let scope = this.#scopes.get(name)

@@ -278,7 +278,8 @@ function inflateRaw(data: Uint8Array, limit: number): RawInflated | 'too-large' 
       case 'ERR_BUFFER_TOO_LARGE':
         return 'too-large'
       case 'Z_BUF_ERROR':
-        return 'truncated'
+        // Told even if what the truncated data inflate to has passed the limit before.
+        return passesLimit(data, limit) ? 'too-large' : 'truncated'
       case 'Z_DATA_ERROR':
         return 'bad deflate data'
       default:
@@ -391,29 +392,33 @@ export async function measureInBlocks(
   }
 }
 
+/** Buffers for blocks joined from chunks: most files are small, and a new buffer would cost more than hashing them. */
+const spareBlocks: Uint8Array[] = []
+const SPARE_BLOCKS = 8
+
 /** Chunks cut and joined to blocks; `cut` after `most` bytes (a whole number of blocks) if there are more. */
 async function* inBlocks(chunks: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<Uint8Array | 'cut', void, void> {
-  let block: Uint8Array | undefined
-  let filled = 0
-  let given = 0
-  for await (const chunk of chunks) {
-    if (chunk.length > 0 && given === most) return yield 'cut'
-    for (let at = 0; at < chunk.length; ) {
-      if (given === most) return yield 'cut'
-      const part = chunk.subarray(at, at + BLOCK_BYTES - filled)
-      at += part.length
-      if (part.length < BLOCK_BYTES) {
-        block ??= new Uint8Array(BLOCK_BYTES)
-        block.set(part, filled)
+  const joined = spareBlocks.pop() ?? new Uint8Array(BLOCK_BYTES)
+  try {
+    let filled = 0
+    let given = 0
+    for await (const chunk of chunks) {
+      for (let at = 0; at < chunk.length; ) {
+        if (given === most) return yield 'cut'
+        const part = chunk.subarray(at, at + BLOCK_BYTES - filled)
+        at += part.length
+        if (part.length < BLOCK_BYTES) joined.set(part, filled)
         filled += part.length
         if (filled < BLOCK_BYTES) continue
+        yield part.length === BLOCK_BYTES ? part : joined
+        filled = 0
+        given += BLOCK_BYTES
       }
-      yield filled === BLOCK_BYTES && block ? block : part
-      filled = 0
-      given += BLOCK_BYTES
     }
+    if (filled > 0) yield joined.subarray(0, filled)
+  } finally {
+    if (spareBlocks.length < SPARE_BLOCKS) spareBlocks.push(joined)
   }
-  if (filled > 0 && block) yield block.subarray(0, filled)
 }
 
 /** A gzip member inflated by zlib's public stream. */
@@ -506,9 +511,11 @@ class RawStream {
   #take(bytes: Uint8Array): void {
     if (this.state === 'too-large') return
     this.bytesInflated += bytes.length
-    if (this.bytesInflated > this.#limit) return this.#become('too-large')
-    this.hash.update(bytes)
-    this.crc = crc32(bytes, this.crc)
+    if (this.bytesInflated > this.#limit) this.#become('too-large')
+    else {
+      this.hash.update(bytes)
+      this.crc = crc32(bytes, this.crc)
+    }
   }
 
   #become(state: 'ended' | 'bad' | 'too-large'): void {

@@ -155,7 +155,8 @@ export class FastMeasurer implements Measurer {
   end(cut: boolean): Measurement {
     const damage = this.#damage()
     const bytesRead = this.#bytesRead
-    if (this.#state === 'too-large' || (cut && damage === 'truncated')) return { kind: 'too-large', limit: this.#limit, bytesRead }
+    if (this.#state === 'too-large' || (cut && damage === 'truncated'))
+      return { kind: 'too-large', limit: this.#limit, bytesRead }
     const trailing = this.#trailer.trailing(bytesRead)
     if (damage) return damaged(damage, bytesRead, trailing)
     const { bytesInflated } = this
@@ -365,7 +366,18 @@ function foldAllCode(): number[] {
 /** do { mem[to] ^= mem[to - distance]; to += 16 } while (to < end) */
 function foldOneCode(): number[] {
   const behind = [...get(TO), ...get(DISTANCE), I32_SUB, ...load(0)]
-  return [...LOOP, ...get(TO), ...get(TO), ...load(0), ...behind, ...V128_XOR, ...store(0), ...nextPlace(), ...LOOP_AGAIN_IF, END_CODE]
+  return [
+    ...LOOP,
+    ...get(TO),
+    ...get(TO),
+    ...load(0),
+    ...behind,
+    ...V128_XOR,
+    ...store(0),
+    ...nextPlace(),
+    ...LOOP_AGAIN_IF,
+    END_CODE,
+  ]
 }
 
 /** to += 16, and whether it is before `end` */

@@ -1,13 +1,20 @@
 /** Joins the log files of one account and region with what digests claim of them, measures what must be checked, and judges. */
-import { compareKeys } from '../core/compare-keys.js'
+
 import { objectName } from '../core/check-digest.js'
+import { compareKeys } from '../core/compare-keys.js'
 import { DAY } from '../core/coverage.js'
 import { makeFinding, type Observation, type Subject, verdictOf } from '../core/finding.js'
-import { type CopyFact, judgeLogFile, judgeUntrustedLogFile, type LogFileJudgement, type StandingClaim } from '../core/judge-log-file.js'
+import type { Finding, Verdict } from '../core/findings.js'
+import {
+  type CopyFact,
+  judgeLogFile,
+  judgeUntrustedLogFile,
+  type LogFileJudgement,
+  type StandingClaim,
+} from '../core/judge-log-file.js'
 import { type ObjectKey, parseObjectKey } from '../core/object-key.js'
 import { type LogFileContext, timeOf } from '../core/reconcile.js'
 import type { LogFileResult, LogFileStatus } from '../core/results.js'
-import type { Finding, Verdict } from '../core/findings.js'
 import { formatTime } from '../core/time.js'
 import { VerifyTrailError } from '../errors.js'
 import { BodyError, type Source } from '../sources/source.js'
@@ -176,7 +183,8 @@ class LogWalk {
     const copies: CopyFact[] = []
     for (const { place, entry } of group.objects) {
       if (entry.kind === 'object') copies.push(await this.#copy(place.source, entry.key, entry.size))
-      else copies.push({ kind: 'unreadable', reason: entry.reason, ...(entry.detail === undefined ? {} : { detail: entry.detail }) })
+      else
+        copies.push({ kind: 'unreadable', reason: entry.reason, ...(entry.detail === undefined ? {} : { detail: entry.detail }) })
     }
     if (copies.length === 0) copies.push(await this.#fetch(group.bucket, group.key))
     let read = 0
@@ -209,7 +217,9 @@ class LogWalk {
         if (answer.kind !== 'object') return answer
         const { body } = answer
         const measurement =
-          body instanceof Uint8Array ? measureBytes(body, options.maxInflatedBytes) : await measureChunks(body, options.maxInflatedBytes)
+          body instanceof Uint8Array
+            ? measureBytes(body, options.maxInflatedBytes)
+            : await measureChunks(body, options.maxInflatedBytes)
         return { kind: 'measured', measurement, live }
       })
     } catch (error) {

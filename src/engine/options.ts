@@ -82,7 +82,12 @@ export function resolveOptions(options: VerifyTrailOptions): ResolvedOptions {
     endTime,
     accountIds: names('accountIds', options.accountIds, isAccountId, 'account ids of 12 digits'),
     regions: names('regions', options.regions, isRegion, 'regions such as us-east-1'),
-    trails: names('trails', options.trails, (name) => /^[A-Za-z0-9._-]{3,128}$/.test(name), 'trail names (3 to 128 of A-Z a-z 0-9 . _ -)'),
+    trails: names(
+      'trails',
+      options.trails,
+      (name) => /^[A-Za-z0-9._-]{3,128}$/.test(name),
+      'trail names (3 to 128 of A-Z a-z 0-9 . _ -)',
+    ),
     homeRegion: options.homeRegion,
     originalPlace: originalPlace(options.originalPlace),
     unvalidatedTrails: options.unvalidatedTrails ?? false,
@@ -96,7 +101,10 @@ export function resolveOptions(options: VerifyTrailOptions): ResolvedOptions {
 }
 
 function refuse(option: string, given: unknown, allowed: string): never {
-  throw new VerifyTrailError('ERR_INVALID_OPTION', `${option}: ${JSON.stringify(given) ?? String(given)} was given; allowed: ${allowed}`)
+  throw new VerifyTrailError(
+    'ERR_INVALID_OPTION',
+    `${option}: ${JSON.stringify(given) ?? String(given)} was given; allowed: ${allowed}`,
+  )
 }
 
 function time(option: string, value: string | Date | undefined): number | null {
@@ -105,13 +113,20 @@ function time(option: string, value: string | Date | undefined): number | null {
   return ms === undefined || Number.isNaN(ms) ? refuse(option, value, 'an ISO 8601 time, such as 2026-01-10T00:00:00Z') : ms
 }
 
-function names(option: string, values: readonly string[] | undefined, allowed: (name: string) => boolean, form: string): readonly string[] {
+function names(
+  option: string,
+  values: readonly string[] | undefined,
+  allowed: (name: string) => boolean,
+  form: string,
+): readonly string[] {
   for (const value of values ?? []) if (!allowed(value)) refuse(option, value, form)
   return Object.freeze([...new Set(values ?? [])])
 }
 
 function integer(option: string, value: number, max: number): number {
-  return Number.isSafeInteger(value) && value >= 1 && value <= max ? value : refuse(option, value, `a whole number from 1 to ${max}`)
+  return Number.isSafeInteger(value) && value >= 1 && value <= max
+    ? value
+    : refuse(option, value, `a whole number from 1 to ${max}`)
 }
 
 function originalPlace(place: VerifyTrailOptions['originalPlace']): ResolvedOptions['originalPlace'] {

@@ -57,11 +57,14 @@ export class DigestReader {
   }
 
   async read(digest: DigestToRead): Promise<DigestRead> {
-    const { facts, logFiles } = digest.unreadable === undefined ? await this.#facts(digest) : { facts: digest.unreadable, logFiles: [] }
+    const { facts, logFiles } =
+      digest.unreadable === undefined ? await this.#facts(digest) : { facts: digest.unreadable, logFiles: [] }
     const { bucket, key, name, place, ordinal } = digest
     const twice = this.#options.doubleCheckSignatures
     const metadataSignature = facts.kind === 'content' ? checkSignature(facts, facts.metadata?.['signature'], twice) : 'absent'
-    const families = new Set(logFiles.map((claim) => parseObjectKey(claim.s3Object)).flatMap((k) => (k.kind === 'log-file' ? [k.family] : [])))
+    const families = new Set(
+      logFiles.map((claim) => parseObjectKey(claim.s3Object)).flatMap((k) => (k.kind === 'log-file' ? [k.family] : [])),
+    )
     return {
       record: { bucket, key, name, place, ordinal, families, facts, metadataSignature, successorSignature: 'absent' },
       logFiles,
@@ -72,7 +75,9 @@ export class DigestReader {
     const nothing = (facts: DigestFacts): { facts: DigestFacts; logFiles: readonly LogFileClaim[] } => ({ facts, logFiles: [] })
     const { source, sourceKey, size } = digest
     const { signal, limit } = this.#options
-    const answer = await limit(async () => collect(await source.read(sourceKey, { signal, ...(size === undefined ? {} : { size }) })))
+    const answer = await limit(async () =>
+      collect(await source.read(sourceKey, { signal, ...(size === undefined ? {} : { size }) })),
+    )
     if (answer.kind === 'missing') return nothing(answer)
     if (answer.kind === 'unreadable') {
       const { reason, detail } = answer
@@ -88,11 +93,12 @@ export class DigestReader {
     stored: Uint8Array,
     carried: Readonly<Record<string, string>> | undefined,
   ): Promise<{ facts: DigestFacts; logFiles: readonly LogFileClaim[] }> {
+    const inflated = inflateOne(stored, MAX_DIGEST_BYTES)
+    const trailing = inflated.kind === 'inflated' ? inflated.trailing : null
     const malformed = (reason: string, sha256: string | null = null): { facts: DigestFacts; logFiles: [] } => ({
-      facts: { kind: 'malformed', reason, sha256 },
+      facts: { kind: 'malformed', reason, sha256, trailing },
       logFiles: [],
     })
-    const inflated = inflateOne(stored, MAX_DIGEST_BYTES)
     if (inflated.kind === 'too-large') return malformed('over 64 MiB inflated')
     if (inflated.kind === 'damaged') return malformed(`gzip: ${inflated.reason}`)
     if (inflated.kind === 'plain' && digest.source.kind === 'store') return malformed('not gzip')
@@ -104,9 +110,17 @@ export class DigestReader {
     const { logFiles, ...head } = parsed.digest
     const metadata = this.#metadata(digest, parsed.digest, carried)
     const key = await this.#key(digest, parsed.digest, metadata)
-    const trailing = inflated.kind === 'inflated' ? inflated.trailing : null
     const data = dataToSign(parsed.digest, sha256)
-    const content = { kind: 'content', digest: head, logFiles: logFiles.length, sha256, dataToSign: data, trailing, key, metadata } as const
+    const content = {
+      kind: 'content',
+      digest: head,
+      logFiles: logFiles.length,
+      sha256,
+      dataToSign: data,
+      trailing,
+      key,
+      metadata,
+    } as const
     return { facts: content, logFiles }
   }
 
@@ -126,7 +140,10 @@ export class DigestReader {
       const found = file.lookup(bucket, key)
       if (found.kind === 'contradiction') {
         const [one, other] = found.names
-        throw new VerifyTrailError('ERR_METADATA', `the metadata file has two entries for one object that contradict each other: ${one} and ${other}`)
+        throw new VerifyTrailError(
+          'ERR_METADATA',
+          `the metadata file has two entries for one object that contradict each other: ${one} and ${other}`,
+        )
       }
       if (found.kind === 'found') return found.metadata
     }
@@ -157,7 +174,11 @@ export class DigestReader {
 
 type Collected =
   | Exclude<ReadAnswer, { readonly kind: 'object' }>
-  | { readonly kind: 'object'; readonly bytes: Uint8Array | undefined; readonly metadata: Readonly<Record<string, string>> | undefined }
+  | {
+      readonly kind: 'object'
+      readonly bytes: Uint8Array | undefined
+      readonly metadata: Readonly<Record<string, string>> | undefined
+    }
 
 /** Reads a body whole; `bytes` undefined where there is more than any digest has. */
 async function collect(answer: ReadAnswer): Promise<Collected> {

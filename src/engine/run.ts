@@ -1,9 +1,9 @@
 /** What all parts of one run share. */
 import type { RangeRequest } from '../core/judge-chain.js'
-import type { DigestReader } from './read-digest.js'
 import type { Discovery } from './discover.js'
 import type { ResolvedOptions } from './options.js'
 import type { Places } from './places.js'
+import type { DigestReader } from './read-digest.js'
 import type { SpoolBudget } from './sorted-spool.js'
 
 /** How far a run has come. Counts only grow. */

@@ -1,6 +1,7 @@
 /** One account and region: its digests, then its log files, as results in their final order. */
-import { digestInterval, isStarting, objectName } from '../core/check-digest.js'
+
 import { chainCoverage } from '../core/chain-coverage.js'
+import { digestInterval, isStarting, objectName } from '../core/check-digest.js'
 import { overlaps } from '../core/coverage.js'
 import { makeFinding, makeGap, type Observation, type Subject, verdictOf } from '../core/finding.js'
 import type { ChainId, Finding } from '../core/findings.js'
@@ -87,7 +88,8 @@ class ScopeRun {
   *#foreign({ place, key, name }: ForeignDigest): Generator<Finding, void, undefined> {
     const { askedStart, askedEnd } = this.#run.range
     const time = timeOf(name)
-    if (time !== null && ((askedStart !== null && time.end <= askedStart) || (askedEnd !== null && time.start >= askedEnd))) return
+    if (time !== null && ((askedStart !== null && time.end <= askedStart) || (askedEnd !== null && time.start >= askedEnd)))
+      return
     const subject = this.#subject(`s3://${place.bucket}/${key}`, time === null ? null : time.start)
     yield makeFinding(subject, { code: 'DIGEST_OUT_OF_CHAIN', fields: { reason: name.reason } })
   }
@@ -120,7 +122,12 @@ class ScopeRun {
     }
   }
 
-  *#about(tally: ChainTally, object: string, time: number, observations: readonly Observation[]): Generator<Finding, void, undefined> {
+  *#about(
+    tally: ChainTally,
+    object: string,
+    time: number,
+    observations: readonly Observation[],
+  ): Generator<Finding, void, undefined> {
     for (const observation of observations) {
       tally.add(verdictOf(observation))
       yield makeFinding(this.#subject(object, time), observation)
@@ -191,7 +198,15 @@ class ScopeRun {
       if (chain.digests.some((digest) => overlaps(digestInterval(digest.checked.record), chain.range))) trails.add(id.trail)
       if (chain.known || chain.digests.length > 0) chains.push(tally.summary(id, chain.range, chainCoverage(chain)))
     }
-    return { kind: 'scope-end', chains, notChecked: this.#notChecked(), keys: this.#keys(), trails: [...trails], accountId, region }
+    return {
+      kind: 'scope-end',
+      chains,
+      notChecked: this.#notChecked(),
+      keys: this.#keys(),
+      trails: [...trails],
+      accountId,
+      region,
+    }
   }
 
   #notChecked(): string[] {
@@ -199,7 +214,9 @@ class ScopeRun {
     const hasFolder = this.#scope.parts.some((part) => part.digestFolders.length > 0)
     const { accountId, region } = this.#scope
     if (hasFolder && region !== null && !this.#chains.some((chain) => chain.known)) {
-      sentences.push(`Account ${accountId}, region ${region} has a digest folder, and no chain with a valid digest in or near the range.`)
+      sentences.push(
+        `Account ${accountId}, region ${region} has a digest folder, and no chain with a valid digest in or near the range.`,
+      )
     }
     return sentences
   }
@@ -265,4 +282,3 @@ function digestResult({ checked, verdict }: JudgedDigest): DigestResult {
     findings: [...observations, ...linkObservations].map((observation) => observation.code),
   }
 }
-

@@ -77,12 +77,15 @@ class Surveyor {
     const { discovery, options, signal } = this.#context
     let newest: number | null = null
     for (const scope of discovery.scopes) {
-      const parts = scope.parts.filter(({ place, digestFolders }) => digestFolders.length > 0 && (this.#needsEnd || this.#isOpen(place)))
+      const parts = scope.parts.filter(
+        ({ place, digestFolders }) => digestFolders.length > 0 && (this.#needsEnd || this.#isOpen(place)),
+      )
       if (parts.length === 0 || scope.region === null) continue
       const days = digestDays(this.#needsEnd ? null : options.startTime, this.#needsEnd ? null : options.endTime)
       const listing = await listDigests({ ...scope, parts } satisfies Scope, days, signal)
       for (const digests of listing.byChain.values()) {
         const valid = await this.#newestValid(digests)
+        if (parts.some(({ place }) => place.origin !== 'store' && this.#isOpen(place))) await this.#oldestValid(digests)
         if (valid !== undefined && (newest === null || valid > newest)) newest = valid
         if (!this.#needsEnd && parts.every(({ place }) => !this.#isOpen(place))) break
       }
@@ -114,12 +117,31 @@ class Surveyor {
     return undefined
   }
 
+  /** What the first valid digest of a chain names counts where no directory is named like a bucket. */
+  async #oldestValid(digests: readonly NamedDigest[]): Promise<void> {
+    let before: { readonly digest: NamedDigest; readonly content: DigestContent } | undefined
+    for (const digest of digests) {
+      this.#context.signal.throwIfAborted()
+      const content = await this.#read(digest)
+      if (content === undefined) continue
+      if (before !== undefined && this.#isProven(before.content, content)) return this.#vote(before.digest, before.content, true)
+      before = { digest, content }
+    }
+  }
+
   async #read({ name, place, entry }: NamedDigest): Promise<DigestContent | undefined> {
     if (entry.kind !== 'object') return undefined
     const { source, bucket, index } = place
     const key = place.original(entry.key)
     const { record } = await this.#context.reader.read({
-      source, sourceKey: entry.key, bucket, key, name, place: index, ordinal: 0, size: entry.size,
+      source,
+      sourceKey: entry.key,
+      bucket,
+      key,
+      name,
+      place: index,
+      ordinal: 0,
+      size: entry.size,
     })
     return record.facts.kind === 'content' ? record.facts : undefined
   }
@@ -148,7 +170,7 @@ class Surveyor {
     if (prefix !== '' && !prefix.endsWith('/')) return
     const vote = { bucket, prefix, proven, exact: proven && place.isNamed(bucket, prefix) }
     const known = this.#votes.get(place)
-    if (known === undefined || rank(vote) > rank(known)) this.#votes.set(place, vote)
+    if (known === undefined || rank(vote) >= rank(known)) this.#votes.set(place, vote)
   }
 
   /** Gives each place its bucket and prefix. */
@@ -195,7 +217,9 @@ function placeSentence(place: Place): string[] {
   const original = `s3://${place.bucket}/${place.prefix}AWSLogs/`
   const found = `${place.source.name}${place.root === '' ? '' : ` (${place.root})`}`
   if (place.origin === 'inferred') {
-    return [`That ${found} is a copy of ${original} is what its own signed digests say: no directory is named so, and no --bucket was given.`]
+    return [
+      `That ${found} is a copy of ${original} is what its own signed digests say: no directory is named so, and no --bucket was given.`,
+    ]
   }
   if (place.origin === 'guessed') return [`Which bucket ${found} is a copy of is not known: no digest in it is proven.`]
   if (place.origin === 'given') return [`${found} was verified as the relocated ${original}, as given with --bucket.`]

@@ -155,7 +155,9 @@ class Verification {
         for (const trail of orAny(trails)) {
           const matches = this.#found.some(
             (found) =>
-              (accountId ?? found.accountId) === found.accountId && (region ?? found.region) === found.region && (trail ?? found.trail) === found.trail,
+              (accountId ?? found.accountId) === found.accountId &&
+              (region ?? found.region) === found.region &&
+              (trail ?? found.trail) === found.trail,
           )
           if (matches) continue
           const object = this.#options.sources[0]?.name ?? ''

@@ -1,0 +1,35 @@
+#!/usr/bin/env node
+/** The command: the only place that reads the process's arguments, environment and signals. */
+import { escapeTerminal } from '../reports/escape.js'
+import { VERSION } from '../version.js'
+
+const words = process.argv.slice(2)
+if (words.length === 1 && words[0] === '--version') process.stdout.write(`${VERSION}\n`)
+else await main()
+
+async function main(): Promise<void> {
+  // A crash must not look like a verdict: Node's own exit code for it is 1.
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(`verify-trail: unexpected error, please report it: ${escapeTerminal(error.stack ?? error.message)}\n`)
+    process.exit(2)
+  })
+  process.stderr.on('error', () => undefined)
+  process.stdout.on('error', () => undefined)
+  // The SDK's advice about Node versions is for us, not for our users.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+  const { runCommandLine } = await import('./run.js')
+  const { stdout, stderr, env: environment } = process
+  process.exitCode = await runCommandLine(words, { stdout, stderr, environment, interrupted: interruption() })
+}
+
+/** The first SIGINT or SIGTERM asks for a clean stop, the second one ends the process. */
+function interruption(): AbortSignal {
+  const controller = new AbortController()
+  const interrupt = () => {
+    if (controller.signal.aborted) process.exit(130)
+    process.stderr.write('verify-trail: stopping; the report will be marked interrupted (once more quits at once)\n')
+    controller.abort()
+  }
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  return controller.signal
+}

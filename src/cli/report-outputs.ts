@@ -1,0 +1,104 @@
+import type { Result } from '../core/results.js'
+import { jsonReport } from '../reports/json.js'
+import { ndjsonReport } from '../reports/ndjson.js'
+import type { ReportWriter } from '../reports/report.js'
+import { textReport } from '../reports/text.js'
+import type { VerifyCommand } from './arguments.js'
+import { type Console, messageOf, type Output, say, showsColours, systemCode } from './console.js'
+import type { ReportForm } from './values.js'
+import { WrittenFile } from './written-file.js'
+
+/** One report on its way to stdout or to a file. */
+interface ReportOutput {
+  readonly name: string
+  readonly writer: ReportWriter
+  readonly file?: WrittenFile
+}
+
+/**
+ * All reports of a run. One that cannot be written is given up with a sentence, and the others go on: what is said about a trail
+ * must not hang on a full disk.
+ */
+export class ReportOutputs {
+  readonly #console: Console
+  readonly #onAllGone: () => void
+  #open: ReportOutput[] = []
+  /** Whether a report could not be written. */
+  failed = false
+
+  private constructor(console: Console, onAllGone: () => void) {
+    this.#console = console
+    this.#onAllGone = onAllGone
+  }
+
+  /** `onAllGone` is called when no report is left to write: the readers have gone away. */
+  static async open(command: VerifyCommand, console: Console, onAllGone: () => void): Promise<ReportOutputs> {
+    const outputs = new ReportOutputs(console, onAllGone)
+    const coloured = command.color && showsColours(console.stdout)
+    outputs.#open.push({ name: 'stdout', writer: reportWriter(command.form, console.stdout, command, coloured) })
+    for (const { path, form } of command.outputs) await outputs.#openFile(path, form, command)
+    return outputs
+  }
+
+  /** Returns a promise only where a report asks to wait. */
+  write(result: Result): void | Promise<void> {
+    const waits: Promise<void>[] = []
+    for (const output of this.#open) {
+      const wait = output.writer.write(result)
+      if (wait) waits.push(wait.catch((error: unknown) => this.#giveUp(output, error)))
+    }
+    if (waits.length > 0) return Promise.all(waits).then(() => undefined)
+  }
+
+  /** Completes the reports; files get their names. */
+  async complete(): Promise<void> {
+    for (const output of [...this.#open]) {
+      try {
+        await output.writer.end()
+        await output.file?.commit()
+      } catch (error) {
+        this.#giveUp(output, error)
+      }
+    }
+  }
+
+  /** After a run that broke off: what was printed stays, no file is left. */
+  async discard(): Promise<void> {
+    for (const { writer, file } of this.#open) {
+      await Promise.resolve(writer.end()).catch(() => undefined)
+      file?.discard()
+    }
+  }
+
+  async #openFile(path: string, form: ReportForm, command: VerifyCommand): Promise<void> {
+    try {
+      const file = await WrittenFile.create(path)
+      this.#open.push({ name: path, writer: reportWriter(form, file.stream, { ...command, quiet: false }, false), file })
+    } catch (error) {
+      this.failed = true
+      say(this.#console, `the report ${path} will be missing: ${messageOf(error)}`)
+    }
+  }
+
+  /** A reader that has gone away (`| head`) knows it: no sentence then. */
+  #giveUp(output: ReportOutput, error: unknown): void {
+    if (!this.#open.includes(output)) return
+    this.#open = this.#open.filter((other) => other !== output)
+    this.failed = true
+    output.file?.discard()
+    void Promise.resolve(output.writer.end()).catch(() => undefined)
+    if (systemCode(error) !== 'EPIPE') say(this.#console, `cannot write the report to ${output.name}: ${messageOf(error)}`)
+    if (this.#open.length === 0) this.#onAllGone()
+  }
+}
+
+function reportWriter(form: ReportForm, stream: Output, { verbose, quiet }: VerifyCommand, coloured: boolean): ReportWriter {
+  switch (form) {
+    case 'text':
+      return textReport(stream, { coloured, verbose, quiet })
+    case 'json':
+      return jsonReport(stream)
+    case 'ndjson':
+      return ndjsonReport(stream)
+  }
+}

@@ -1,0 +1,38 @@
+import { VerifyTrailError } from '../errors.js'
+import { escapeTerminal } from '../reports/escape.js'
+import { parseArguments } from './arguments.js'
+import { type Console, messageOf, say } from './console.js'
+import type { ExitCode } from './verify.js'
+
+/** Runs a command line. Never rejects: what went wrong is said on stderr and is exit code 2. */
+export async function runCommandLine(words: readonly string[], console: Console): Promise<ExitCode> {
+  try {
+    const command = parseArguments(words)
+    switch (command.command) {
+      case 'print':
+        console.stdout.write(command.text)
+        return 0
+      case 'keys':
+        return await (await import('./keys.js')).runKeys(command, console)
+      case 'verify':
+        return await (await import('./verify.js')).runVerify(command, console)
+    }
+  } catch (error) {
+    if (console.interrupted.aborted) {
+      say(console, 'interrupted before anything could be said')
+      return 3
+    }
+    return sayError(error, console)
+  }
+}
+
+function sayError(error: unknown, console: Console): 2 {
+  if (error instanceof VerifyTrailError) {
+    say(console, error.message)
+    return 2
+  }
+  say(console, `unexpected error, please report it: ${messageOf(error)}`)
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  for (const line of stack.split('\n').slice(1)) console.stderr.write(`${escapeTerminal(line)}\n`)
+  return 2
+}

@@ -1,0 +1,39 @@
+import { VerifyTrailError } from '../errors.js'
+import { directorySource } from '../sources/directory.js'
+import type { Source } from '../sources/source.js'
+import type { AwsOptions, VerifyCommand } from './arguments.js'
+
+/** Whether a source is a bucket and not a directory. */
+export function isS3Url(source: string): boolean {
+  return source.startsWith('s3://')
+}
+
+/** Opens the sources of a run: those given, else the bucket that CloudTrail names for the trail. Only S3 loads the AWS SDK. */
+export async function openSources(command: VerifyCommand, signal: AbortSignal): Promise<Source[]> {
+  const { trailArn, concurrency } = command
+  const aws = awsOptions(command)
+  const open = (source: string) => openSource(source, aws, signal, concurrency)
+  if (command.sources.length > 0) return Promise.all(command.sources.map(open))
+  if (trailArn === undefined) throw new VerifyTrailError('ERR_INVALID_OPTION', 'no source')
+  const { describeTrail } = await import('../keys/cloudtrail.js')
+  const { bucket, prefix } = await describeTrail(trailArn.arn, { ...aws, signal })
+  return [await open(prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`)]
+}
+
+/** The options that reach AWS, without those that were not given. */
+export function awsOptions({ endpointUrl, profile }: AwsOptions): AwsOptions {
+  return { ...(endpointUrl !== undefined && { endpointUrl }), ...(profile !== undefined && { profile }) }
+}
+
+/** Opens a bucket or a directory. */
+export async function openSource(source: string, aws: AwsOptions, signal: AbortSignal, concurrency?: number): Promise<Source> {
+  if (isS3Url(source)) {
+    const { s3Source } = await import('../sources/s3.js')
+    return s3Source(source, { ...aws, signal, ...(concurrency !== undefined && { concurrency }) })
+  }
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(source)?.[1]
+  if (scheme !== undefined) {
+    throw new VerifyTrailError('ERR_SOURCE', `'${source}': ${scheme}:// is no source: give s3://bucket[/prefix] or a directory`)
+  }
+  return directorySource(source)
+}

@@ -1,0 +1,131 @@
+/** What the user typed after an option, as a value; InvalidArgumentError says what is allowed. */
+import { InvalidArgumentError } from 'commander'
+import { isAccountId, isRegion } from '../core/object-key.js'
+import { parseTime } from '../core/time.js'
+
+/** The original place of an export. */
+export interface Place {
+  readonly bucket: string
+  /** Ends in `/`. */
+  readonly prefix?: string
+}
+
+/** A trail, as its ARN names it. */
+export interface TrailArn {
+  readonly arn: string
+  readonly homeRegion: string
+  readonly accountId: string
+  readonly name: string
+}
+
+export type ReportForm = 'text' | 'json' | 'ndjson'
+
+/** A report file that was asked for. */
+export interface ReportTarget {
+  readonly path: string
+  readonly form: ReportForm
+}
+
+const FORM_BY_EXTENSION: ReadonlyMap<string, ReportForm> = new Map([
+  ['.json', 'json'],
+  ['.ndjson', 'ndjson'],
+  ['.jsonl', 'ndjson'],
+  ['.txt', 'text'],
+])
+
+const TRAIL_NAME = /^[A-Za-z0-9._-]{3,128}$/
+const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/
+const TRAIL_ARN = /^arn:aws[a-z-]*:cloudtrail:([a-z0-9-]+):(\d{12}):trail\/([A-Za-z0-9._-]{3,128})$/
+
+/** An option that takes one value: given twice is a mistake, and so is a value that looks like the next option. */
+export function single<T>(parse: (value: string) => T): (value: string, previous: T | undefined) => T {
+  return (value, previous) => {
+    if (previous !== undefined) throw new InvalidArgumentError('It was given twice: give it once.')
+    return parse(plainValue(value))
+  }
+}
+
+/** An option that may be repeated, and takes `a,b,c`. */
+export function several(parse: (value: string) => string): (value: string, previous: readonly string[] | undefined) => string[] {
+  return (value, previous) => [...new Set([...(previous ?? []), ...plainValue(value).split(',').map(parse)])]
+}
+
+function plainValue(value: string): string {
+  if (value === '') throw new InvalidArgumentError('It is empty.')
+  if (value.startsWith('-'))
+    throw new InvalidArgumentError('It looks like an option: the value is missing. (A path may begin with ./)')
+  return value
+}
+
+export function text(value: string): string {
+  return value
+}
+
+export function time(value: string): Date {
+  const ms = parseTime(value)
+  if (ms !== undefined) return new Date(ms)
+  throw new InvalidArgumentError(
+    'Give an ISO 8601 time such as 2026-01-31T08:00:00Z, 2026-01-31T10:00+02:00 or 2026-01-31 (midnight UTC).',
+  )
+}
+
+export function accountId(value: string): string {
+  if (isAccountId(value)) return value
+  throw new InvalidArgumentError('Give account ids of 12 digits, separated by commas.')
+}
+
+export function region(value: string): string {
+  if (isRegion(value)) return value
+  throw new InvalidArgumentError('Give region names such as us-east-1, separated by commas.')
+}
+
+export function trailName(value: string): string {
+  if (TRAIL_NAME.test(value)) return value
+  throw new InvalidArgumentError(
+    'Give trail names (letters, digits, . _ -), separated by commas; for an ARN there is --trail-arn.',
+  )
+}
+
+export function trailArn(value: string): TrailArn {
+  const [, homeRegion = '', account = '', name = ''] = TRAIL_ARN.exec(value) ?? []
+  if (isRegion(homeRegion)) return { arn: value, homeRegion, accountId: account, name }
+  throw new InvalidArgumentError('Give an ARN such as arn:aws:cloudtrail:us-east-1:111122223333:trail/my-trail.')
+}
+
+/** A bucket and the prefix of its `AWSLogs/`; written as an s3:// URL is fine too. */
+export function place(value: string): Place {
+  const [, bucket = '', prefix = ''] = /^(?:s3:\/\/)?([^/]*)\/?(.*)$/s.exec(value) ?? []
+  if (!BUCKET.test(bucket))
+    throw new InvalidArgumentError('Give the name of a bucket, with its prefix where there is one: NAME[/PREFIX].')
+  const trimmed = prefix.replace(/\/+$/, '')
+  return trimmed === '' ? { bucket } : { bucket, prefix: `${trimmed}/` }
+}
+
+export function endpointUrl(value: string): string {
+  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return value
+  throw new InvalidArgumentError('Give a URL such as https://s3.example.com or http://127.0.0.1:9000.')
+}
+
+/** A whole number within bounds. */
+export function wholeNumber(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN
+    if (number >= least && number <= most) return number
+    throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`)
+  }
+}
+
+/** Report files by the extension of their names. */
+export function reportTargets(value: string, previous: readonly ReportTarget[] | undefined): ReportTarget[] {
+  const path = plainValue(value)
+  const name = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
+  const dot = name.lastIndexOf('.')
+  const form = dot > 0 ? FORM_BY_EXTENSION.get(name.slice(dot).toLowerCase()) : undefined
+  if (form === undefined) {
+    throw new InvalidArgumentError(
+      `The extension says the form: give a name ending in ${[...FORM_BY_EXTENSION.keys()].join(', ')}.`,
+    )
+  }
+  if (previous?.some((target) => target.path === path)) throw new InvalidArgumentError('It was given twice.')
+  return [...(previous ?? []), { path, form }]
+}

@@ -1,0 +1,138 @@
+import { readFile } from 'node:fs/promises'
+import { isAbsolute, relative, resolve, sep } from 'node:path'
+import type { Result, Summary } from '../core/results.js'
+import { type Progress, type VerifyTrailOptions, verifyTrail } from '../engine/verify-trail.js'
+import { VerifyTrailError } from '../errors.js'
+import { readPublicKeyFile } from '../keys/key-file.js'
+import type { PublicKeySource } from '../keys/key-source.js'
+import { verdictLine } from '../reports/text-summary.js'
+import { type MetadataFile, parseMetadata } from '../sources/metadata-file.js'
+import type { Source } from '../sources/source.js'
+import type { VerifyCommand } from './arguments.js'
+import { type Console, messageOf, say } from './console.js'
+import { type ProgressDisplay, showProgress } from './progress.js'
+import { ReportOutputs } from './report-outputs.js'
+import { awsOptions, isS3Url, openSources } from './sources.js'
+
+/** 0 valid, 1 invalid, 2 nothing can be said or a report could not be written, 3 unverified or interrupted. */
+export type ExitCode = 0 | 1 | 2 | 3
+
+const EXIT_CODES = { valid: 0, invalid: 1, unverified: 3 } as const
+
+/** Runs `verify-trail verify`. Rejects with VerifyTrailError where nothing can be said. */
+export async function runVerify(command: VerifyCommand, console: Console): Promise<ExitCode> {
+  for (const { path } of command.outputs) checkOutput(path, command)
+  const sources: Source[] = []
+  try {
+    const metadata = command.metadata === undefined ? undefined : await readMetadata(command.metadata)
+    const keys = command.publicKeys === undefined ? undefined : await readPublicKeyFile(command.publicKeys)
+    sources.push(...(await openSources(command, console.interrupted)))
+    const publicKeys = keys ?? (await keysFromCloudTrail(command))
+    return await report(command, console, { ...engineOptions(command), sources, ...given({ metadata, publicKeys }) })
+  } finally {
+    await Promise.allSettled(sources.map((source) => source.close?.()))
+  }
+}
+
+/** A report never takes the place of what it is about, nor becomes a part of it. */
+function checkOutput(path: string, { sources, publicKeys, metadata }: VerifyCommand): void {
+  const output = resolve(path)
+  const inputs = [publicKeys, metadata].filter((input) => input !== undefined)
+  if (inputs.some((input) => resolve(input) === output)) {
+    throw new VerifyTrailError('ERR_INVALID_OPTION', `the report '${path}' would overwrite what was given to the run`)
+  }
+  const within = sources.filter((source) => !isS3Url(source)).map((source) => relative(resolve(source), output))
+  if (within.some((below) => !isAbsolute(below) && below.split(sep)[0] !== '..' && output.split(sep).includes('AWSLogs'))) {
+    throw new VerifyTrailError('ERR_INVALID_OPTION', `the report '${path}' would lie among the files that are verified`)
+  }
+}
+
+/** Without a key file, CloudTrail is asked where a source is its store; a run over directories asks nobody. */
+async function keysFromCloudTrail(command: VerifyCommand): Promise<PublicKeySource | undefined> {
+  if (command.sources.length > 0 && !command.sources.some(isS3Url)) return undefined
+  const { cloudTrailKeys } = await import('../keys/cloudtrail.js')
+  return cloudTrailKeys(awsOptions(command))
+}
+
+async function readMetadata(path: string): Promise<MetadataFile> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw new VerifyTrailError('ERR_METADATA', `cannot read the metadata file '${path}': ${messageOf(error)}`, { cause: error })
+  })
+  const answer = parseMetadata(bytes)
+  if (answer.ok) return answer.metadata
+  throw new VerifyTrailError('ERR_METADATA', `the metadata file '${path}': ${answer.reason}`)
+}
+
+function engineOptions(command: VerifyCommand): Omit<VerifyTrailOptions, 'sources'> {
+  const { startTime, endTime, accountIds, regions, trailArn, bucket, unvalidatedTrails, concurrency } = command
+  const trails = trailArn === undefined ? command.trails : [trailArn.name]
+  const optional = { startTime, endTime, homeRegion: trailArn?.homeRegion, originalPlace: bucket, concurrency }
+  return { accountIds, regions, trails, unvalidatedTrails, ...given(optional) }
+}
+
+/** The fields that have a value. */
+function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}
+
+/** What was seen of a run besides its reports. */
+interface Seen {
+  summary?: Summary
+  invalid: boolean
+}
+
+async function report(command: VerifyCommand, console: Console, options: VerifyTrailOptions): Promise<ExitCode> {
+  const readersGone = new AbortController()
+  const signal = AbortSignal.any([console.interrupted, readersGone.signal])
+  const outputs = await ReportOutputs.open(command, console, () => readersGone.abort())
+  const display = showProgress(console, command.progress && !command.quiet)
+  const streams = console.stdout.isTTY === true && (command.verbose || command.form === 'ndjson')
+  const seen: Seen = { invalid: false }
+  try {
+    const onProgress = (progress: Progress) => display.update(progress)
+    const results = verifyTrail({ ...options, signal, onProgress })
+    await writeAll(results, outputs, seen, streams ? display : undefined)
+  } catch (error) {
+    display.stop()
+    await outputs.discard()
+    if (!signal.aborted || error instanceof VerifyTrailError) throw error
+    return endedEarly(console, outputs, seen)
+  }
+  display.stop()
+  await outputs.complete()
+  return exitCode(console, outputs, seen)
+}
+
+async function writeAll(
+  results: AsyncIterable<Result>,
+  outputs: ReportOutputs,
+  seen: Seen,
+  display: ProgressDisplay | undefined,
+): Promise<void> {
+  for await (const result of results) {
+    if (result.kind === 'summary') seen.summary = result
+    if (result.kind === 'finding' && result.verdict === 'invalid') seen.invalid = true
+    display?.clear()
+    const wait = outputs.write(result)
+    if (wait) await wait
+  }
+}
+
+function exitCode(console: Console, outputs: ReportOutputs, { summary }: Seen): ExitCode {
+  if (summary === undefined) throw new Error('the run ended without a summary')
+  if (outputs.failed) {
+    say(console, `a report is missing; the verdict is: ${verdictLine(summary, (_, text) => text)}`)
+    return 2
+  }
+  const code = EXIT_CODES[summary.verdict]
+  return code === 0 && summary.run.interrupted ? 3 : code
+}
+
+/** Stopped before there was a summary: by the user, or because nobody reads on. */
+function endedEarly(console: Console, outputs: ReportOutputs, { invalid }: Seen): ExitCode {
+  if (outputs.failed) return 2
+  say(console, 'interrupted: no report was written')
+  return invalid ? 1 : 3
+}

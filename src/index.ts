@@ -1,0 +1,67 @@
+/**
+ * verify-trail: proves, or disproves, the integrity of AWS CloudTrail logs. This is the public door; S3 has its own,
+ * `verify-trail/s3`, so that nothing here loads the AWS SDK.
+ */
+export { dataToSign } from './core/data-to-sign.js'
+export { type Digest, type DigestAnswer, type LogFileClaim, type PreviousDigest, parseDigest } from './core/digest.js'
+export {
+  type ChainId,
+  FINDING_VERDICTS,
+  type Finding,
+  type FindingCode,
+  type FindingFields,
+  type FindingOf,
+  type FindingVerdict,
+  type Gap,
+  type GapReason,
+  type UnreadableReason,
+  type Verdict,
+} from './core/findings.js'
+export {
+  type DigestKey,
+  type ForeignKey,
+  type LogFileFamily,
+  type LogFileKey,
+  type ObjectKey,
+  type OtherKey,
+  parseObjectKey,
+} from './core/object-key.js'
+export { type PublicKey, type PublicKeyListAnswer, type PublicKeyProblem, parsePublicKeyList } from './core/public-keys.js'
+export type {
+  ChainSummary,
+  CoverageInterval,
+  DigestCounts,
+  DigestResult,
+  LogFileCounts,
+  LogFileResult,
+  LogFileStatus,
+  PublicKeyUse,
+  Result,
+  Summary,
+} from './core/results.js'
+export { verifySignature } from './core/signature.js'
+export { type Progress, type VerifyTrailOptions, verifyTrail } from './engine/verify-trail.js'
+export { type ErrorCode, VerifyTrailError } from './errors.js'
+export { readPublicKeyFile } from './keys/key-file.js'
+export type { KeyAnswer, KeyQuery, PublicKeySource } from './keys/key-source.js'
+export { escapeTerminal } from './reports/escape.js'
+export { jsonReport } from './reports/json.js'
+export { ndjsonReport } from './reports/ndjson.js'
+export type { ReportWriter } from './reports/report.js'
+export { type TextReportOptions, textReport } from './reports/text.js'
+export { directorySource } from './sources/directory.js'
+export { type MemoryObject, type MemorySourceOptions, memorySource } from './sources/memory.js'
+export { type MetadataAnswer, type MetadataFile, type MetadataFileAnswer, parseMetadata } from './sources/metadata-file.js'
+export {
+  BodyError,
+  type FolderListing,
+  type ListedObject,
+  type ListOptions,
+  type NoSuchObject,
+  type ReadAnswer,
+  type ReadObject,
+  type ReadOptions,
+  type Source,
+  type UnlistedPart,
+  type UnreadableObject,
+} from './sources/source.js'

@@ -1,0 +1,321 @@
+/** CloudTrail itself: its public keys, and where a trail delivers. The AWS SDK is loaded at the first question. */
+import type { CloudTrailClient, CloudTrailClientConfig, ListPublicKeysCommandOutput, Trail } from '@aws-sdk/client-cloudtrail'
+import pLimit from 'p-limit'
+import { isRegion } from '../core/object-key.js'
+import { mergePublicKeys, type PublicKeyEntry, type PublicKeyList, parsePublicKey } from '../core/public-keys.js'
+import { VerifyTrailError } from '../errors.js'
+import {
+  checkEndpointUrl,
+  describeFailure,
+  isCredentialsFailure,
+  isWorthRepeating,
+  parseFailure,
+  withSdkEnvironment,
+} from '../sources/s3.js'
+import type { KeyAnswer, KeyQuery, PublicKeySource } from './key-source.js'
+
+export interface CloudTrailOptions {
+  /** @default as the SDK has it: AWS_ENDPOINT_URL_CLOUDTRAIL, AWS_ENDPOINT_URL, or the profile's `endpoint_url` */
+  readonly endpointUrl?: string
+  /** @default as the SDK has it: AWS_PROFILE, or `default` */
+  readonly profile?: string
+  /** How often a request is sent that meets throttling, a server error or a broken connection. @default 4 */
+  readonly maxAttempts?: number
+}
+
+export interface CloudTrailKeysOptions extends CloudTrailOptions {
+  /** Epoch milliseconds: what the whole run is about, so that one question is enough. @default what is looked up */
+  readonly from?: number
+  readonly to?: number
+  /** @default Date.now */
+  readonly now?: () => number
+}
+
+export interface CloudTrailKeys extends PublicKeySource {
+  /**
+   * The keys that digests of `[from, to]` may be signed with, as CloudTrail gives them, unchecked. Rejects with
+   * `ERR_CREDENTIALS`, or with `ERR_PUBLIC_KEYS` where the region is no region or does not answer.
+   */
+  list(region: string, from: number, to: number, signal?: AbortSignal): Promise<readonly PublicKeyEntry[]>
+}
+
+type Sdk = typeof import('@aws-sdk/client-cloudtrail')
+
+interface Span {
+  readonly from: number
+  readonly to: number
+}
+
+interface Session {
+  readonly sdk: Sdk
+  client(region: string): CloudTrailClient
+}
+
+const HOUR = 3_600_000
+/** A late digest may be signed with a newer key. */
+const LATER_KEYS = 31 * 24 * HOUR
+/** CloudTrail began in November 2013. */
+const EARLIEST = Date.UTC(2013, 10, 1)
+const MOST_PAGES = 1000
+const MOST_FAILURES = 3
+
+/** The partitions of the SDK; what else has the form of a region is sent nothing. */
+const PARTITIONS = /^(?:us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso|us-isob|us-isof|eu-isoe|eusc-de)-[a-z]+-\d+$/
+
+/**
+ * Asks CloudTrail's ListPublicKeys, in each digest's source region. Answers are kept: a run makes few calls. Where CloudTrail
+ * cannot be asked, every lookup in that region answers `unknown` with the reason, and a refusal is not asked for twice.
+ */
+export function cloudTrailKeys(options: CloudTrailKeysOptions = {}): CloudTrailKeys {
+  const { from, to, now = Date.now } = options
+  const session = onDemand(options)
+  const regions = new Map<string, RegionKeys>()
+  const wholeRun = from === undefined || to === undefined ? undefined : withMargin({ from, to }, now())
+  return {
+    lookup(query) {
+      if (!isKnownRegion(query.region)) return { kind: 'unknown', reason: notARegion(query.region) }
+      const known = regions.get(query.region)
+      const keys = known ?? new RegionKeys(query.region, session, wholeRun)
+      if (known === undefined) regions.set(query.region, keys)
+      return keys.lookup(query, withMargin(query, now()))
+    },
+    async list(region, from, to, signal) {
+      if (!isKnownRegion(region)) throw new VerifyTrailError('ERR_PUBLIC_KEYS', notARegion(region))
+      try {
+        return await listPublicKeys(await session(), region, withMargin({ from, to }, now()), signal)
+      } catch (error) {
+        signal?.throwIfAborted()
+        const code = isCredentialsFailure(parseFailure(error)) ? 'ERR_CREDENTIALS' : 'ERR_PUBLIC_KEYS'
+        throw new VerifyTrailError(code, refusal(region, error), { cause: error })
+      }
+    },
+  }
+}
+
+export interface TrailDescription {
+  readonly bucket: string
+  /** As CloudTrail gives it, without a `/` at the end; empty where there is none. */
+  readonly prefix: string
+  readonly trail: string
+  readonly homeRegion: string
+  readonly organization: boolean
+}
+
+/**
+ * Where a trail delivers now; it may have delivered elsewhere before. Rejects with `ERR_INVALID_OPTION` where `arn` is no
+ * trail's, with `ERR_CREDENTIALS`, and with `ERR_SOURCE` where CloudTrail does not tell.
+ */
+export async function describeTrail(
+  arn: string,
+  options: CloudTrailOptions & { signal?: AbortSignal } = {},
+): Promise<TrailDescription> {
+  const region = /^arn:aws[a-z-]*:cloudtrail:([a-z0-9-]+):\d{12}:trail\/[A-Za-z0-9._-]{3,128}$/.exec(arn)?.[1]
+  if (region === undefined || !isKnownRegion(region)) {
+    const allowed = 'arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME'
+    throw new VerifyTrailError('ERR_INVALID_OPTION', `not the ARN of a trail: ${JSON.stringify(arn)} (give ${allowed})`)
+  }
+  try {
+    return await findTrail(await onDemand(options)(), region, arn, options.signal)
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    if (error instanceof VerifyTrailError) throw error
+    const failure = parseFailure(error)
+    const code = isCredentialsFailure(failure) ? 'ERR_CREDENTIALS' : 'ERR_SOURCE'
+    throw new VerifyTrailError(code, `cannot find the trail ${JSON.stringify(arn)}: ${describeFailure(failure)}`, {
+      cause: error,
+    })
+  }
+}
+
+/** What is known of one region. Its questions are asked one after the other, so that none is asked twice. */
+class RegionKeys {
+  readonly #region: string
+  readonly #session: () => Promise<Session>
+  readonly #wholeRun: Span | undefined
+  readonly #oneByOne = pLimit(1)
+  /** All of it was asked for. */
+  #answered: Span | undefined
+  #list: PublicKeyList = { keys: [], problems: [] }
+  #answers: ReadonlyMap<string, KeyAnswer> = new Map()
+  #refused: string | undefined
+  #failures = 0
+
+  constructor(region: string, session: () => Promise<Session>, wholeRun: Span | undefined) {
+    this.#region = region
+    this.#session = session
+    this.#wholeRun = wholeRun
+  }
+
+  lookup({ fingerprint, signal }: KeyQuery, span: Span): KeyAnswer | Promise<KeyAnswer> {
+    const name = fingerprint.toLowerCase()
+    return this.#answers.get(name) ?? this.#oneByOne(() => this.#askFor(name, span, signal))
+  }
+
+  async #askFor(fingerprint: string, span: Span, signal: AbortSignal | undefined): Promise<KeyAnswer> {
+    signal?.throwIfAborted()
+    let reason = this.#refused
+    for (const part of this.#unanswered(span)) {
+      if (reason !== undefined || this.#answers.has(fingerprint)) break
+      reason = await this.#ask(part, signal)
+    }
+    return this.#answers.get(fingerprint) ?? { kind: 'unknown', ...(reason !== undefined && { reason }) }
+  }
+
+  /** What is answered stays one span: planted digests of any date cost a call or two more, not one each. */
+  #unanswered(span: Span): readonly Span[] {
+    const known = this.#answered
+    if (known === undefined) return [hull(span, this.#wholeRun)]
+    const parts: Span[] = []
+    if (span.from < known.from) parts.push({ from: span.from, to: known.from })
+    if (span.to > known.to) parts.push({ from: known.to, to: span.to })
+    return parts
+  }
+
+  /** Asks, and keeps the answer; a string says why there is none. */
+  async #ask(span: Span, signal: AbortSignal | undefined): Promise<string | undefined> {
+    try {
+      this.#keep(await listPublicKeys(await this.#session(), this.#region, span, signal))
+      this.#answered = hull(span, this.#answered)
+      return undefined
+    } catch (error) {
+      signal?.throwIfAborted()
+      const reason = refusal(this.#region, error)
+      if (!isTransient(error) || ++this.#failures >= MOST_FAILURES) this.#refused = reason
+      return reason
+    }
+  }
+
+  #keep(entries: readonly PublicKeyEntry[]): void {
+    const parsed = entries.map((entry) => parsePublicKey(entry))
+    const lists = parsed.map((key) => (key.kind === 'key' ? { keys: [key], problems: [] } : { keys: [], problems: [key] }))
+    this.#list = mergePublicKeys([this.#list, ...lists])
+    const answers = new Map<string, KeyAnswer>()
+    const origin = `CloudTrail ListPublicKeys in ${this.#region}`
+    for (const key of this.#list.keys) answers.set(key.fingerprint, { kind: 'key', key, origin })
+    for (const { fingerprint, kind, reason } of this.#list.problems) {
+      answers.set(fingerprint, kind === 'mismatch' ? { kind, reason } : { kind: 'unknown', reason })
+    }
+    this.#answers = answers
+  }
+}
+
+/** Whether a name that may come from a bucket is that of a region, so that something may be sent to it. */
+export function isKnownRegion(region: string): boolean {
+  return isRegion(region) && PARTITIONS.test(region)
+}
+
+function notARegion(region: string): string {
+  return `${JSON.stringify(region)} is no region known to the AWS SDK: nothing was sent to it`
+}
+
+/** Never empty, whatever the clock says. */
+function withMargin({ from, to }: Span, now: number): Span {
+  return { from: Math.max(EARLIEST, from - HOUR), to: Math.max(EARLIEST + HOUR, to, Math.min(to + LATER_KEYS, now)) }
+}
+
+function hull(a: Span, b: Span | undefined): Span {
+  return b === undefined ? a : { from: Math.min(a.from, b.from), to: Math.max(a.to, b.to) }
+}
+
+async function listPublicKeys(
+  { sdk, client: open }: Session,
+  region: string,
+  { from, to }: Span,
+  signal: AbortSignal | undefined,
+): Promise<readonly PublicKeyEntry[]> {
+  const client = open(region)
+  const entries: PublicKeyEntry[] = []
+  const range = { StartTime: new Date(from), EndTime: new Date(to) }
+  try {
+    let token: string | undefined
+    for (let pages = 1; ; pages++) {
+      const command = new sdk.ListPublicKeysCommand({ ...range, ...(token !== undefined && { NextToken: token }) })
+      const page = await client.send(command, signal === undefined ? {} : { abortSignal: signal })
+      entries.push(...entriesOf(page))
+      if (!page.NextToken) return entries
+      if (pages === MOST_PAGES || page.NextToken === token) throw new Error('the answer does not end')
+      token = page.NextToken
+    }
+  } finally {
+    client.destroy()
+  }
+}
+
+function entriesOf({ PublicKeyList: list = [] }: ListPublicKeysCommandOutput): PublicKeyEntry[] {
+  return list.flatMap(({ Value, Fingerprint, ValidityStartTime, ValidityEndTime }) =>
+    Value === undefined || Fingerprint === undefined
+      ? []
+      : [
+          {
+            Value,
+            Fingerprint,
+            ValidityStartTime: ValidityStartTime?.getTime() ?? null,
+            ValidityEndTime: ValidityEndTime?.getTime() ?? null,
+          },
+        ],
+  )
+}
+
+async function findTrail(
+  { sdk, client: open }: Session,
+  region: string,
+  arn: string,
+  signal: AbortSignal | undefined,
+): Promise<TrailDescription> {
+  const client = open(region)
+  try {
+    const command = new sdk.DescribeTrailsCommand({ trailNameList: [arn] })
+    const { trailList = [] } = await client.send(command, signal === undefined ? {} : { abortSignal: signal })
+    const description = trailList.map(describeFound).find((found) => found !== undefined)
+    if (description !== undefined) return description
+    throw new VerifyTrailError('ERR_SOURCE', `there is no trail ${JSON.stringify(arn)}`)
+  } finally {
+    client.destroy()
+  }
+}
+
+function describeFound(trail: Trail): TrailDescription | undefined {
+  const { S3BucketName: bucket, S3KeyPrefix: prefix = '', Name, HomeRegion, IsOrganizationTrail: organization = false } = trail
+  if (!bucket || !Name || !HomeRegion) return undefined
+  return { bucket, prefix, trail: Name, homeRegion: HomeRegion, organization }
+}
+
+/** Opens the SDK once, at the first question. */
+function onDemand(options: CloudTrailOptions): () => Promise<Session> {
+  checkEndpointUrl(options.endpointUrl)
+  let session: Promise<Session> | undefined
+  return () => {
+    session ??= openSession(options)
+    return session
+  }
+}
+
+function openSession({ endpointUrl, profile, maxAttempts = 4 }: CloudTrailOptions): Promise<Session> {
+  return withSdkEnvironment(profile, async () => {
+    const sdk = await import('@aws-sdk/client-cloudtrail')
+    const probe = new sdk.CloudTrailClient({ region: 'us-east-1', ...(profile && { profile }) })
+    try {
+      const endpoint = endpointUrl ?? (await probe.config.serviceConfiguredEndpoint?.())
+      const { credentials } = probe.config
+      await credentials()
+      const config: CloudTrailClientConfig = {
+        credentials,
+        maxAttempts,
+        requestHandler: { connectionTimeout: 5000, requestTimeout: 20_000, throwOnRequestTimeout: true },
+        ...(endpoint && { endpoint }),
+      }
+      return { sdk, client: (region) => new sdk.CloudTrailClient({ ...config, region }) }
+    } finally {
+      probe.destroy()
+    }
+  })
+}
+
+function refusal(region: string, error: unknown): string {
+  return `CloudTrail ListPublicKeys in ${region}: ${describeFailure(parseFailure(error))}`
+}
+
+/** Throttling, a server's trouble or a broken connection; anything else would be answered alike again. */
+function isTransient(error: unknown): boolean {
+  return isWorthRepeating(parseFailure(error), 1)
+}

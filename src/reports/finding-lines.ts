@@ -1,0 +1,107 @@
+import type { Finding, Gap } from '../core/findings.js'
+import { escapeTerminal } from './escape.js'
+import { formatCount } from './quantity.js'
+
+type Fact = readonly [label: string, value: string]
+
+/** One finding as lines of safe text: the object, and below it the facts that prove it. */
+export function findingLines(finding: Finding | Gap): string[] {
+  const facts = [...placeFacts(finding), ...codeFacts(finding)]
+  return [escapeTerminal(finding.object), ...facts.map(([label, value]) => `  ${label.padEnd(12)}${escapeTerminal(value)}`)]
+}
+
+/** When, in which account and region: on one line, as far as it is known. */
+function placeFacts({ time, accountId, region, organizationId }: Finding | Gap): Fact[] {
+  const place = [time, accountId && `account ${accountId}`, region, organizationId && `organization ${organizationId}`]
+  const known = place.filter((part): part is string => typeof part === 'string' && part !== '')
+  return known.length > 0 ? [['where', known.join('  ')]] : []
+}
+
+/** Facts that are the same word for word in several codes are written once: an exhaustive switch, so that no code is forgotten. */
+function codeFacts(finding: Finding | Gap): Fact[] {
+  switch (finding.code) {
+    case 'DIGEST_MISSING':
+      return [['linked from', finding.linkedFrom]]
+    case 'DIGEST_UNREADABLE':
+    case 'LOG_FILE_UNREADABLE':
+      return reason(finding.reason, finding.detail)
+    case 'DIGEST_OUT_OF_CHAIN':
+    case 'DIGEST_MALFORMED':
+    case 'LOG_FILE_MALFORMED':
+    case 'LOG_FILE_PENDING':
+    case 'LOG_FILE_UNCOVERED':
+      return reason(finding.reason)
+    case 'LOG_FILE_UNLISTED':
+      return reason(finding.reason, finding.mayBeBackfilled && 'younger than 30 days: a backfill digest may still list it')
+    case 'DIGEST_MOVED':
+      return [['names', finding.named]]
+    case 'DIGEST_TRAILING_DATA':
+    case 'LOG_FILE_TRAILING_DATA':
+      return [['appended', `${formatCount(finding.bytes)} bytes or more after byte ${formatCount(finding.offset)}`]]
+    case 'DIGEST_KEY_UNKNOWN':
+    case 'DIGEST_KEY_MISMATCH':
+      return [['fingerprint', finding.fingerprint], ...reason(finding.reason)]
+    case 'DIGEST_SIGNATURE_MISSING':
+      return [['fingerprint', finding.fingerprint]]
+    case 'DIGEST_SIGNATURE_INVALID':
+      return [
+        ['fingerprint', finding.fingerprint],
+        ['signature', `from ${finding.signatures.join(' and ')}`],
+      ]
+    case 'DIGEST_KEY_OUTSIDE_VALIDITY':
+      return [
+        ['fingerprint', finding.fingerprint],
+        ['valid until', finding.validityEndTime],
+      ]
+    case 'DIGEST_METADATA_MISMATCH':
+      return [...reason(finding.reason), ['found', finding.found]]
+    case 'DIGEST_LINK_BROKEN':
+      return [...reason(finding.reason), ['previous', finding.previous], ...hashes(finding.expected, finding.found)]
+    case 'LOG_FILE_MISSING':
+      return [...hashes(finding.expected), ...listed(finding.listedBy)]
+    case 'LOG_FILE_ALGORITHM_UNSUPPORTED':
+      return [['algorithm', finding.hashAlgorithm]]
+    case 'LOG_FILE_TOO_LARGE':
+      return [['limit', `${formatCount(finding.limit)} bytes`]]
+    case 'LOG_FILE_MODIFIED':
+      return [...hashes(finding.expected, finding.found), ...listed(finding.listedBy)]
+    case 'LOG_FILE_CONFLICTING':
+      return [...finding.claims.flatMap(conflictingClaim), ...hashes(undefined, finding.found)]
+    case 'LOG_FILE_CLAIM_UNTRUSTED':
+      return [...reason(finding.reason, finding.detail), ...hashes(finding.expected, finding.found), ...listed(finding.listedBy)]
+    case 'COVERAGE_GAP':
+      return [
+        ['from', `${finding.startTime} to ${finding.endTime}`],
+        ...(finding.trail === null ? [] : ([['trail', finding.trail]] as const)),
+        ...reason(finding.reason),
+      ]
+  }
+}
+
+function reason(word: string | undefined, detail?: string): Fact[] {
+  if (word === undefined) return []
+  return [['reason', detail === undefined ? word : `${word}: ${detail}`]]
+}
+
+function hashes(expected: string | undefined, found?: string | null): Fact[] {
+  const facts: Fact[] = []
+  if (expected !== undefined) facts.push(['expected', expected])
+  if (typeof found === 'string') facts.push(['found', found])
+  return facts
+}
+
+/** How many digests that list a log file are named. */
+const NAMED_DIGESTS = 5
+
+function listed(digests: readonly string[]): Fact[] {
+  const facts = digests.slice(0, NAMED_DIGESTS).map((digest): Fact => ['listed by', digest])
+  const more = digests.length - NAMED_DIGESTS
+  return more > 0 ? [...facts, ['', `and ${formatCount(more)} more`]] : facts
+}
+
+function conflictingClaim(claim: { readonly digest: string; readonly expected: string }): Fact[] {
+  return [
+    ['listed by', claim.digest],
+    ['expected', claim.expected],
+  ]
+}

@@ -1,0 +1,31 @@
+import type { FindingCode } from '../core/findings.js'
+
+/** One plain sentence for each code: what was found, in the plural. What to do is in docs/findings.md. */
+export const MEANINGS: Readonly<Record<FindingCode, string>> = {
+  DIGEST_MISSING: 'digest files that the chain links to are not there',
+  DIGEST_UNREADABLE: 'digest files that could not be read: nothing is said about their content',
+  DIGEST_OUT_OF_CHAIN: 'objects in a digest folder that no chain accounts for',
+  DIGEST_MOVED: 'digest files that name another place than where they were found',
+  DIGEST_MALFORMED: 'digest files that CloudTrail could not have written so',
+  DIGEST_TRAILING_DATA: 'digest files with bytes appended after their end',
+  DIGEST_KEY_UNKNOWN: 'digest files signed with a public key that was not given or found',
+  DIGEST_KEY_MISMATCH: 'the public key given for a fingerprint is not the one of that fingerprint',
+  DIGEST_SIGNATURE_MISSING: 'digest files whose signature is not here',
+  DIGEST_SIGNATURE_INVALID: 'digest files whose signature does not verify',
+  DIGEST_KEY_OUTSIDE_VALIDITY: 'digest files signed with a key that had expired',
+  DIGEST_METADATA_MISMATCH: 'digest files whose S3 metadata was altered',
+  DIGEST_LINK_BROKEN: 'digest files that do not link to the one before them',
+  LOG_FILE_MISSING: 'log files that a valid digest lists are not there',
+  LOG_FILE_UNREADABLE: 'log files that could not be read: nothing is said about their content',
+  LOG_FILE_ALGORITHM_UNSUPPORTED: 'log files listed with a hash that is not SHA-256',
+  LOG_FILE_MALFORMED: 'log files that are no whole gzip file',
+  LOG_FILE_TRAILING_DATA: 'log files with bytes appended after their end',
+  LOG_FILE_TOO_LARGE: 'log files larger than the inflate limit',
+  LOG_FILE_MODIFIED: 'log files whose content is not what a valid digest lists',
+  LOG_FILE_CONFLICTING: 'log files that valid digests list with different hashes',
+  LOG_FILE_CLAIM_UNTRUSTED: 'log files listed only by digests that are not proven',
+  LOG_FILE_UNLISTED: 'log files that no digest lists: CloudTrail did not deliver them so',
+  LOG_FILE_PENDING: 'log files that a digest still to come will list',
+  LOG_FILE_UNCOVERED: 'log files at a time, or of a kind, that no digest speaks for',
+  COVERAGE_GAP: 'hours of the range that a chain does not cover',
+}

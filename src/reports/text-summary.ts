@@ -1,0 +1,108 @@
+import { FINDING_VERDICTS, type FindingCode, type FindingVerdict } from '../core/findings.js'
+import type { ChainSummary, Summary } from '../core/results.js'
+import { escapeTerminal } from './escape.js'
+import type { Paint } from './paint.js'
+import { formatBytes, formatCount, formatCounted } from './quantity.js'
+import { alignColumns } from './table.js'
+
+/** How many public keys are listed in full. */
+const SHOWN_KEYS = 20
+
+/** The top of a text report: what was asked of which source, the public keys, and a line for each chain. */
+export function overviewLines(summary: Summary, paint: Paint): string[] {
+  const { tool, run, chains } = summary
+  return [
+    `${paint('bold', `${tool.name} ${tool.version}`)}  ${run.sources.map(escapeTerminal).join('  ')}`,
+    ...rangeLines(summary),
+    ...keyLines(summary, paint),
+    '',
+    paint('bold', 'Chains'),
+    ...(chains.length === 0 ? ['  none: no valid digest in or near the range'] : chainLines(chains, paint)),
+  ]
+}
+
+/** The last line of a text report. Only "valid from … to …" says that all of it is proven. */
+export function verdictLine(summary: Summary, paint: Paint): string {
+  const { startTime, endTime } = summary.summary
+  const interrupted = summary.run.interrupted ? 'interrupted, this says nothing about what was not read; ' : ''
+  if (summary.verdict === 'invalid') {
+    return paint('red', `INVALID: ${interrupted}${counts(summary, 'invalid') || 'see the findings'}; ${proven(summary)}`)
+  }
+  if (summary.verdict === 'unverified' || summary.run.interrupted) {
+    return paint('yellow', `UNVERIFIED: ${interrupted}${unverified(summary)}; ${proven(summary)}`)
+  }
+  return paint('green', `valid from ${startTime ?? '?'} to ${endTime ?? '?'}: ${proven(summary)}`)
+}
+
+function rangeLines({ request, summary }: Summary): string[] {
+  const asked = request.startTime !== null || request.endTime !== null
+  const range =
+    summary.startTime === null || summary.endTime === null ? 'none found' : `${summary.startTime} to ${summary.endTime}`
+  const rows: [string, string][] = [['range', asked ? askedRange(request) : `${range} (all there is: no range was asked)`]]
+  if (request.accountIds.length > 0) rows.push(['accounts', request.accountIds.join(', ')])
+  if (request.regions.length > 0) rows.push(['regions', request.regions.join(', ')])
+  if (request.trails.length > 0) rows.push(['trails', request.trails.join(', ')])
+  return rows.map(([label, value]) => `${label.padEnd(10)}${escapeTerminal(value)}`)
+}
+
+function askedRange({ startTime, endTime }: Summary['request']): string {
+  return `${startTime ?? 'the oldest digest'} to ${endTime ?? 'the newest digest'}`
+}
+
+/** Keys with their fingerprints: a key file out of the same hands as the trail proves nothing, so a person must see whose they are. */
+function keyLines({ publicKeys }: Summary, paint: Paint): string[] {
+  if (publicKeys.length === 0) return []
+  const rows = publicKeys
+    .slice(0, SHOWN_KEYS)
+    .map((key) => [
+      `  ${escapeTerminal(key.fingerprint)}`,
+      formatCounted(key.digests, 'digest'),
+      `from ${escapeTerminal(key.origin)}`,
+    ])
+  const more = publicKeys.length - SHOWN_KEYS
+  const rest = more > 0 ? [`  … and ${formatCount(more)} more`] : []
+  return ['', paint('bold', 'Public keys'), ...alignColumns(rows, [1]), ...rest]
+}
+
+const CHAIN_HEADINGS = ['  account', 'region', 'trail', 'from', 'to', 'digests', 'log files', 'verdict']
+
+function chainLines(chains: readonly ChainSummary[], paint: Paint): string[] {
+  const rows = chains.map((chain) => [
+    `  ${escapeTerminal(chain.organizationId === null ? chain.accountId : `${chain.organizationId}/${chain.accountId}`)}`,
+    escapeTerminal(chain.region),
+    escapeTerminal(chain.kind === 'backfill' ? `${chain.trail} (backfill)` : chain.trail),
+    escapeTerminal(chain.startTime),
+    escapeTerminal(chain.endTime),
+    `${formatCount(chain.digests.valid)}/${formatCount(chain.digests.found + chain.digests.missing)}`,
+    `${formatCount(chain.logFiles.valid)}/${formatCount(chain.logFiles.listed)}`,
+    chain.verdict,
+  ])
+  const [headings = '', ...lines] = alignColumns([CHAIN_HEADINGS, ...rows], [5, 6])
+  return [paint('dim', headings), ...lines.map((line, i) => paintChain(line, chains[i], paint))]
+}
+
+function paintChain(line: string, chain: ChainSummary | undefined, paint: Paint): string {
+  if (chain === undefined || chain.verdict === 'valid') return line
+  return paint(chain.verdict === 'invalid' ? 'red' : 'yellow', line)
+}
+
+function proven({ summary }: Summary): string {
+  const { digests, logFiles, bytes } = summary
+  const whole = digests.found + digests.missing
+  return (
+    `${formatCount(digests.valid)} of ${formatCounted(whole, 'digest')} and ${formatCount(logFiles.valid)} of ` +
+    `${formatCounted(logFiles.listed, 'listed log file')} proven, ${formatBytes(bytes.read)} read`
+  )
+}
+
+function unverified(summary: Summary): string {
+  const codes = counts(summary, 'unverified')
+  if (summary.summary.digests.found > 0) return codes || 'not all could be checked'
+  return `no digest was checked, nothing is proven${codes === '' ? '' : ` (${codes})`}`
+}
+
+/** `LOG_FILE_MODIFIED 2, DIGEST_MISSING 1`, in the order of the table of codes. */
+function counts({ summary }: Summary, verdict: FindingVerdict): string {
+  const codes = (Object.keys(FINDING_VERDICTS) as FindingCode[]).filter((code) => FINDING_VERDICTS[code] === verdict)
+  return codes.flatMap((code) => (summary.findings[code] ? [`${code} ${formatCount(summary.findings[code])}`] : [])).join(', ')
+}

@@ -1,0 +1,127 @@
+/** Reads the fixture cases and runs them through any source. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { CaseOptions, Expected, ExpectedFinding } from '../../fixtures/case.js'
+import type { Finding, Gap } from '../../src/core/findings.js'
+import type { Summary } from '../../src/core/results.js'
+import { type MetadataFile, type PublicKeySource, parseMetadata, type Result, type Source, verifyTrail } from '../../src/index.js'
+import { readPublicKeyFile } from '../../src/keys/key-file.js'
+
+export interface Case {
+  readonly name: string
+  readonly about: string
+  readonly only?: 's3' | 'export'
+  readonly sources: readonly string[]
+  readonly options: CaseOptions
+  readonly expected: Expected
+}
+
+const CASES = fileURLToPath(new URL('../../fixtures/cases/', import.meta.url))
+
+export const casePath = (name: string): string => join(CASES, name)
+
+export function readCases(): Case[] {
+  return readdirSync(CASES).map((name) => {
+    const text: unknown = JSON.parse(readFileSync(join(CASES, name, 'case.json'), 'utf8'))
+    const parsed = text as Omit<Case, 'name' | 'sources'> & { readonly sources?: readonly string[] }
+    const folders = readdirSync(join(CASES, name)).filter((entry) => statSync(join(CASES, name, entry)).isDirectory())
+    return { ...parsed, name, sources: parsed.sources ?? folders }
+  })
+}
+
+/** All files of a case's directory, by their path in it. */
+export function caseObjects(folder: string): Map<string, Uint8Array> {
+  const objects = new Map<string, Uint8Array>()
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (entry.isFile()) objects.set(relative(folder, path), readFileSync(path))
+  }
+  return objects
+}
+
+export async function caseKeys({ name, options }: Case): Promise<PublicKeySource | undefined> {
+  return options.publicKeys ? readPublicKeyFile(join(CASES, name, 'public-keys.json')) : undefined
+}
+
+export function caseMetadata({ name, options }: Case): MetadataFile | undefined {
+  const path = join(CASES, name, 'metadata.json')
+  if (!options.metadata || !existsSync(path)) return undefined
+  const parsed = parseMetadata(readFileSync(path))
+  if (!parsed.ok) throw new Error(parsed.reason)
+  return parsed.metadata
+}
+
+export interface CaseRun {
+  readonly summary: Summary
+  readonly findings: readonly (Finding | Gap)[]
+  readonly results: readonly Result[]
+}
+
+/** Runs a case; `sources` in place of its directories. */
+export async function runCase(
+  one: Case,
+  sources: readonly Source[],
+  more: {
+    readonly metadata?: MetadataFile | undefined
+    readonly concurrency?: number
+    readonly doubleCheckSignatures?: boolean
+  } = {},
+): Promise<CaseRun> {
+  const { startTime, endTime, accountIds, regions, trails, bucket, unvalidatedTrails, now, logFileLimit } = one.options
+  const publicKeys = await caseKeys(one)
+  const [name, ...prefix] = bucket?.split('/') ?? []
+  const { metadata, ...settings } = more
+  const results: Result[] = []
+  const run = verifyTrail({
+    sources,
+    ...settings,
+    ...(publicKeys === undefined ? {} : { publicKeys }),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(endTime === undefined ? {} : { endTime }),
+    ...(accountIds === undefined ? {} : { accountIds }),
+    ...(regions === undefined ? {} : { regions }),
+    ...(trails === undefined ? {} : { trails }),
+    ...(name === undefined
+      ? {}
+      : { originalPlace: { bucket: name, ...(prefix.length === 0 ? {} : { prefix: prefix.join('/') }) } }),
+    ...(unvalidatedTrails === undefined ? {} : { unvalidatedTrails }),
+    ...(logFileLimit === undefined ? {} : { maxInflatedBytes: logFileLimit }),
+    now: new Date(now ?? '2026-11-01T00:00:00Z'),
+  })
+  for await (const result of run) results.push(result)
+  const summary = results.at(-1)
+  if (summary?.kind !== 'summary') throw new Error('the run ended without a summary')
+  return { summary, results, findings: results.filter((result) => result.kind === 'finding' || result.kind === 'gap') }
+}
+
+/** What differs from what is expected: plain sentences, none where all is as it should be. */
+export function differences({ expected }: Case, run: CaseRun): string[] {
+  const found = new Set(run.findings.map((finding) => finding.code))
+  const sentences: string[] = []
+  if (run.summary.verdict !== expected.verdict) sentences.push(`verdict ${run.summary.verdict}, expected ${expected.verdict}`)
+  for (const code of expected.codes) if (!found.has(code)) sentences.push(`no ${code}`)
+  const allowed = new Set(expected.codes)
+  for (const code of found) {
+    if (expected.only === true && !allowed.has(code)) sentences.push(`unexpected ${code}`)
+    if (expected.without?.includes(code) === true) sentences.push(`${code} must not occur`)
+  }
+  for (const wanted of expected.findings ?? []) {
+    if (!run.findings.some((finding) => matches(finding, wanted))) sentences.push(`no finding ${JSON.stringify(wanted)}`)
+  }
+  for (const part of expected.notChecked ?? []) {
+    if (!run.summary.notChecked.some((sentence) => sentence.includes(part))) sentences.push(`notChecked does not say ${part}`)
+  }
+  return sentences
+}
+
+function matches(finding: Finding | Gap, wanted: ExpectedFinding): boolean {
+  const fields: Readonly<Record<string, unknown>> = { ...finding }
+  return Object.entries(wanted).every(([name, value]) => fields[name] === value)
+}
+
+/** The exit code that a verdict stands for. */
+export function exitCode(run: CaseRun): number {
+  return { valid: 0, invalid: 1, unverified: 3 }[run.summary.verdict]
+}
