@@ -115,11 +115,18 @@ export async function walkDigests(run: Run, scope: Scope): Promise<WalkedDigests
   const walk = new DigestWalk(run, end)
   const chains: CheckedChain[] = []
   let listed = 0
-  for (const digests of listing.byChain.values()) {
+  for (const names of listing.byChain.values()) {
+    const digests = names.filter(({ name }) => isAround(name, range.askedStart, end))
+    if (digests.length === 0) continue
     listed += digests.length
     chains.push(await walk.chain(digests))
   }
   return { chains, claims: walk.claims, foreign: listing.foreign, unreadable: listing.unreadable, listed }
+}
+
+/** A chain is known by what it shows in [start − 7 d, end + 7 d]: day folders are wider than that. */
+function isAround(name: DigestKey, start: number | null, end: number | null): boolean {
+  return (start === null || name.endTime >= start - KNOWN_MARGIN) && (end === null || name.endTime <= end + KNOWN_MARGIN)
 }
 
 function byPlaceThenDigest(a: Claim, b: Claim): number {
@@ -240,7 +247,7 @@ class DigestWalk {
     this.#run.signal.throwIfAborted()
     let unreadable: Extract<DigestFacts, { kind: 'unreadable' }> = { kind: 'unreadable', reason: 'bucket-not-given' }
     let missing = false
-    for (const { source, key: sourceKey, place } of this.#run.places.locate(bucket, key)) {
+    for (const { source, key: sourceKey, place } of this.#run.places.locate(bucket, key, true)) {
       const ordinal = this.#ordinal++
       const { record, logFiles } = await this.#run.reader.read({ source, sourceKey, bucket, key, name, place, ordinal })
       if (record.facts.kind === 'unreadable') unreadable = record.facts

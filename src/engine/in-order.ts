@@ -21,11 +21,12 @@ export async function* mapInOrder<T, R>(
 /** How many results of one sequence wait for their turn before it pauses. */
 const BUFFERED = 256
 
-/** Runs up to `ahead` sequences at once; yields all of the first, then all of the second, and so on. */
+/** Runs up to `ahead` sequences at once; yields all of the first, then all of the second, and so on. `stop` is called before it waits for work that nobody wants any more. */
 export async function* concatInOrder<S, R>(
   sequences: Iterable<S> | AsyncIterable<S>,
   run: (sequence: S) => AsyncGenerator<R, void, undefined>,
   ahead: number,
+  stop: () => void,
 ): AsyncGenerator<R, void, undefined> {
   const running: Pump<R>[] = []
   const start = async function* (): AsyncGenerator<Pump<R>, void, undefined> {
@@ -41,6 +42,7 @@ export async function* concatInOrder<S, R>(
       running.splice(running.indexOf(pump), 1)
     }
   } finally {
+    if (running.length > 0) stop()
     await Promise.all(running.map((pump) => pump.stop()))
   }
 }

@@ -168,25 +168,25 @@ class LogWalk {
 
   async #trusted(group: Group, claims: readonly StandingClaim[]): Promise<JudgedLogFile | undefined> {
     const beforeRange = this.#context.isBeforeRange(group.name)
-    const { copies, read, inflated } = await this.#measure(group)
+    const { copies, read, inflated } = await this.#measure(group, true)
     const judgement = judgeLogFile(claims, copies, { beforeRange })
     return this.#result(group, claims, judgement, { read, inflated })
   }
 
   async #untrusted(group: Group, claims: readonly StandingClaim[]): Promise<JudgedLogFile | undefined> {
-    const { copies, read, inflated } = await this.#measure(group)
+    const { copies, read, inflated } = await this.#measure(group, false)
     return this.#result(group, claims, judgeUntrustedLogFile(claims, copies), { read, inflated })
   }
 
   /** All copies in the listing; else where the claim points: only a read says that something is not there. */
-  async #measure(group: Group): Promise<{ copies: CopyFact[]; read: number; inflated: number }> {
+  async #measure(group: Group, trusted: boolean): Promise<{ copies: CopyFact[]; read: number; inflated: number }> {
     const copies: CopyFact[] = []
     for (const { place, entry } of group.objects) {
       if (entry.kind === 'object') copies.push(await this.#copy(place.source, entry.key, entry.size))
       else
         copies.push({ kind: 'unreadable', reason: entry.reason, ...(entry.detail === undefined ? {} : { detail: entry.detail }) })
     }
-    if (copies.length === 0) copies.push(await this.#fetch(group.bucket, group.key))
+    if (copies.length === 0) copies.push(await this.#fetch(group.bucket, group.key, trusted))
     let read = 0
     let inflated = 0
     for (const copy of copies) {
@@ -197,9 +197,9 @@ class LogWalk {
     return { copies, read, inflated }
   }
 
-  async #fetch(bucket: string, key: string): Promise<CopyFact> {
+  async #fetch(bucket: string, key: string, trusted: boolean): Promise<CopyFact> {
     let answer: CopyFact = { kind: 'unreadable', reason: 'bucket-not-given' }
-    for (const location of this.#run.places.locate(bucket, key)) {
+    for (const location of this.#run.places.locate(bucket, key, trusted)) {
       const copy = await this.#copy(location.source, location.key, undefined)
       if (copy.kind === 'measured') return copy
       if (answer.kind !== 'unreadable' || answer.reason === 'bucket-not-given') answer = copy

@@ -74,19 +74,21 @@ export class Places {
     this.all = all
   }
 
-  /** Where an original key may be read, the exact place first. Empty: that bucket was not given. */
-  locate(bucket: string, key: string): Location[] {
+  /**
+   * Where an original key may be read, the exact place first. Empty: that bucket was not given. `trusted`: a valid digest
+   * names it; only then another bucket of a store is asked.
+   */
+  locate(bucket: string, key: string, trusted: boolean): Location[] {
     const found: (Location & { readonly rank: number })[] = []
     for (const place of this.all) {
       const at = place.locate(bucket, key)
       if (at !== undefined) found.push({ source: place.source, key: at, place: place.index, rank: RANK[place.origin] })
     }
     if (found.length > 0) return found.sort((a, b) => a.rank - b.rank || a.place - b.place)
-    const other = this.#other(bucket)
+    const other = trusted ? this.#other(bucket) : undefined
     return other === undefined ? [] : [{ source: other, key, place: -1 }]
   }
 
-  /** Another bucket of a store is asked only on the word of a valid digest: the caller sees to that. */
   #other(bucket: string): Source | undefined {
     const known = this.#others.get(bucket)
     if (known !== undefined) return known

@@ -1,4 +1,5 @@
 /** The run: discover, survey, then every account and region in order. */
+import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
 import { makeFinding, makeGap } from '../core/finding.js'
 import type { Finding, Gap } from '../core/findings.js'
@@ -35,7 +36,9 @@ export async function* verifyTrail(options: VerifyTrailOptions): AsyncGenerator<
   const startedAt = new Date().toISOString()
   const stop = new AbortController()
   const signal = resolved.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, resolved.signal])
-  const verification = new Verification(resolved, signal, startedAt)
+  // Every read in flight listens.
+  setMaxListeners(0, signal)
+  const verification = new Verification(resolved, signal, startedAt, () => stop.abort())
   try {
     yield* verification.results()
   } catch (error) {
@@ -52,6 +55,7 @@ class Verification {
   readonly #options: ResolvedOptions
   readonly #signal: AbortSignal
   readonly #startedAt: string
+  readonly #stop: () => void
   readonly #tally = new RunTally()
   readonly #progress: ProgressMeter
   readonly #chains: ChainSummary[] = []
@@ -60,7 +64,8 @@ class Verification {
   /** `account/region/trail` with a digest in the range. */
   readonly #found: { readonly accountId: string; readonly region: string | null; readonly trail: string }[] = []
 
-  constructor(options: ResolvedOptions, signal: AbortSignal, startedAt: string) {
+  constructor(options: ResolvedOptions, signal: AbortSignal, startedAt: string, stop: () => void) {
+    this.#stop = stop
     this.#options = options
     this.#signal = signal
     this.#startedAt = startedAt
@@ -75,7 +80,7 @@ class Verification {
     const run = await this.#prepare(discovery)
     for (const finding of unreadableFolders(discovery)) yield this.#count(finding)
     const ahead = run.live ? SCOPES_AHEAD : 1
-    const stream = concatInOrder(discovery.scopes, (scope) => runScope(run, scope), ahead)
+    const stream = concatInOrder(discovery.scopes, (scope) => runScope(run, scope), ahead, this.#stop)
     for await (const result of stream) {
       if (result.kind === 'scope-end') this.#absorb(result)
       else yield this.#count(result)
