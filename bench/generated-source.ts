@@ -29,11 +29,26 @@ interface Chain {
   readonly signatures: string[]
 }
 
-const compact = (ms: number): string => formatTime(ms).replaceAll(/[-:]/g, '')
-const day = (ms: number): string => formatTime(ms).slice(0, 10).replaceAll('-', '/')
+const two = (n: number): string => (n < 10 ? `0${n}` : String(n))
+
+/** YYYYMMDDTHHMMSSZ */
+function compact(ms: number): string {
+  const at = new Date(ms)
+  const date = `${at.getUTCFullYear()}${two(at.getUTCMonth() + 1)}${two(at.getUTCDate())}`
+  return `${date}T${two(at.getUTCHours())}${two(at.getUTCMinutes())}${two(at.getUTCSeconds())}Z`
+}
+
+/** YYYY/MM/DD */
+function day(ms: number): string {
+  const at = new Date(ms)
+  return `${at.getUTCFullYear()}/${two(at.getUTCMonth() + 1)}/${two(at.getUTCDate())}`
+}
 
 export interface Generated {
-  readonly source: Source
+  readonly source: GeneratedSource
+  readonly bucket: string
+  /** As `aws cloudtrail list-public-keys` prints it. */
+  readonly publicKeyList: string
   readonly publicKeys: PublicKeySource
   readonly startTime: string
   readonly endTime: string
@@ -46,12 +61,15 @@ export function generate(options: GeneratedOptions): Generated {
   const value = publicKey.export({ type: 'pkcs1', format: 'der' })
   const fingerprint = createHash('md5').update(value).digest('hex')
   const validity = { ValidityStartTime: '2020-01-01T00:00:00Z', ValidityEndTime: '2040-01-01T00:00:00Z' }
-  const list = parsePublicKeyList(Buffer.from(JSON.stringify({ PublicKeyList: [{ Value: value.toString('base64'), Fingerprint: fingerprint, ...validity }] })))
+  const publicKeyList = JSON.stringify({ PublicKeyList: [{ Value: value.toString('base64'), Fingerprint: fingerprint, ...validity }] })
+  const list = parsePublicKeyList(Buffer.from(publicKeyList))
   const [key] = list.ok ? list.keys : []
   if (key === undefined) throw new Error('the generated key cannot be read')
   const source = new GeneratedSource(options, privateKey, fingerprint)
   return {
     source,
+    bucket: BUCKET,
+    publicKeyList,
     publicKeys: { lookup: () => ({ kind: 'key', key, origin: 'generated' }) },
     startTime: formatTime(START),
     endTime: formatTime(START + options.hours * HOUR),
@@ -60,7 +78,7 @@ export function generate(options: GeneratedOptions): Generated {
   }
 }
 
-class GeneratedSource implements Source {
+export class GeneratedSource implements Source {
   readonly name = 's3://generated-trail-logs'
   readonly kind: 'store' | 'export'
   readonly bucket = BUCKET
@@ -152,12 +170,13 @@ class GeneratedSource implements Source {
   }
 
   async *list(prefix: string): AsyncGenerator<ListedObject, void, undefined> {
-    const [, accountId, family, region] = prefix.split('/')
+    const [, accountId, family, region, year, month, date] = prefix.split('/')
     const chain = this.#chains.get(`${accountId}/${region}`)
     if (chain === undefined) return
     await this.#request()
     let listed = 0
-    for (let hour = 0; hour <= this.#options.hours; hour++) {
+    const [first, last] = hoursOf(year, month, date, this.#options.hours)
+    for (let hour = first; hour <= last; hour++) {
       const keys = family === 'CloudTrail-Digest' ? [digestKey(chain, hour)] : hour === 0 ? [] : this.#logKeys(chain, hour)
       for (const key of keys) {
         if (!key.startsWith(prefix)) continue
@@ -185,10 +204,26 @@ class GeneratedSource implements Source {
     return { kind: 'object', body: gzipSync(this.#digest(chain, hour), { level: 1 }), metadata }
   }
 
+  /** Every key, digests first. */
+  async *allKeys(): AsyncGenerator<string, void, undefined> {
+    for (const { accountId, region } of this.#chains.values()) {
+      for (const family of ['CloudTrail-Digest', 'CloudTrail']) {
+        for await (const { key } of this.list(`AWSLogs/${accountId}/${family}/${region}/`)) yield key
+      }
+    }
+  }
+
   async #request(): Promise<void> {
     this.counts.requests++
     if (this.#options.latencyMs !== undefined) await sleep(this.#options.latencyMs)
   }
+}
+
+/** The hours that a day folder can hold, with one to each side; all where the prefix is no day folder. */
+function hoursOf(year: string | undefined, month: string | undefined, date: string | undefined, hours: number): [number, number] {
+  if (date === undefined || date === '') return [0, hours]
+  const first = Math.floor((Date.UTC(Number(year), Number(month) - 1, Number(date)) - START) / HOUR) - 1
+  return [Math.max(0, first), Math.min(hours, first + 27)]
 }
 
 function digestKey({ accountId, region }: Chain, hour: number): string {

@@ -265,7 +265,11 @@ function runOptions(): Option[] {
 
 function awsOptions(): Option[] {
   return [
-    option('--endpoint-url <url>', 'an S3 endpoint other than AWS (path style then)', single(endpointUrl)),
+    option(
+      '--endpoint-url <url>',
+      'an S3 endpoint other than AWS (path style then); CloudTrail has AWS_ENDPOINT_URL_CLOUDTRAIL',
+      single(endpointUrl),
+    ),
     option('--profile <name>', 'a profile of the AWS configuration', single(text)),
   ]
 }

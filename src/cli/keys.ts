@@ -6,7 +6,7 @@ import { formatCounted } from '../reports/quantity.js'
 import type { Source } from '../sources/source.js'
 import type { KeysCommand } from './arguments.js'
 import { type Console, say } from './console.js'
-import { awsOptions, openSource } from './sources.js'
+import { cloudTrailOptions, openSource } from './sources.js'
 import { WrittenFile } from './written-file.js'
 
 /** Log file validation was announced on 1 October 2015: there is nothing older to ask for. */
@@ -29,7 +29,7 @@ export async function runKeys(command: KeysCommand, console: Console): Promise<0
   const from = command.startTime?.getTime() ?? oldest ?? EARLIEST
   const to = command.endTime?.getTime() ?? Date.now()
   const { cloudTrailKeys } = await import('../keys/cloudtrail.js')
-  const keys = cloudTrailKeys(awsOptions(command))
+  const keys = cloudTrailKeys(cloudTrailOptions(command))
   const answers: object[] = []
   let total = 0
   for (const region of regions) {
@@ -67,7 +67,7 @@ function savedKey({ Value, Fingerprint, ValidityStartTime, ValidityEndTime }: Pu
 async function survey(command: KeysCommand, console: Console): Promise<KeyRequest> {
   const sources: Source[] = []
   try {
-    for (const url of command.sources) sources.push(await openSource(url, awsOptions(command), console.interrupted))
+    for (const url of command.sources) sources.push(await openSource(url, command, console.interrupted))
     const discovery = await discover(sources, { accountIds: [], regions: command.regions, signal: console.interrupted })
     const unreadable = discovery.unreadable[0]
     if (unreadable) throw new VerifyTrailError('ERR_SOURCE', `cannot list ${unreadable.part.key}: ${unreadable.part.reason}`)

@@ -10,9 +10,10 @@ import { type MetadataFile, parseMetadata } from '../sources/metadata-file.js'
 import type { Source } from '../sources/source.js'
 import type { VerifyCommand } from './arguments.js'
 import { type Console, messageOf, say } from './console.js'
+import { given } from './given.js'
 import { type ProgressDisplay, showProgress } from './progress.js'
 import { ReportOutputs } from './report-outputs.js'
-import { awsOptions, isS3Url, openSources } from './sources.js'
+import { cloudTrailOptions, isS3Url, openSources } from './sources.js'
 
 /** 0 valid, 1 invalid, 2 nothing can be said or a report could not be written, 3 unverified or interrupted. */
 export type ExitCode = 0 | 1 | 2 | 3
@@ -51,7 +52,7 @@ function checkOutput(path: string, { sources, publicKeys, metadata }: VerifyComm
 async function keysFromCloudTrail(command: VerifyCommand): Promise<PublicKeySource | undefined> {
   if (command.sources.length > 0 && !command.sources.some(isS3Url)) return undefined
   const { cloudTrailKeys } = await import('../keys/cloudtrail.js')
-  return cloudTrailKeys(awsOptions(command))
+  return cloudTrailKeys(cloudTrailOptions(command))
 }
 
 async function readMetadata(path: string): Promise<MetadataFile> {
@@ -68,13 +69,6 @@ function engineOptions(command: VerifyCommand): Omit<VerifyTrailOptions, 'source
   const trails = trailArn === undefined ? command.trails : [trailArn.name]
   const optional = { startTime, endTime, homeRegion: trailArn?.homeRegion, originalPlace: bucket, concurrency }
   return { accountIds, regions, trails, unvalidatedTrails, ...given(optional) }
-}
-
-/** The fields that have a value. */
-function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>
-  }
 }
 
 /** What was seen of a run besides its reports. */

@@ -10,6 +10,7 @@ import {
   isCredentialsFailure,
   isWorthRepeating,
   parseFailure,
+  sendOptions,
   withSdkEnvironment,
 } from '../sources/s3.js'
 import type { KeyAnswer, KeyQuery, PublicKeySource } from './key-source.js'
@@ -230,7 +231,7 @@ async function listPublicKeys(
     let token: string | undefined
     for (let pages = 1; ; pages++) {
       const command = new sdk.ListPublicKeysCommand({ ...range, ...(token !== undefined && { NextToken: token }) })
-      const page = await client.send(command, signal === undefined ? {} : { abortSignal: signal })
+      const page = await client.send(command, sendOptions(signal))
       entries.push(...entriesOf(page))
       if (!page.NextToken) return entries
       if (pages === MOST_PAGES || page.NextToken === token) throw new Error('the answer does not end')
@@ -265,7 +266,7 @@ async function findTrail(
   const client = open(region)
   try {
     const command = new sdk.DescribeTrailsCommand({ trailNameList: [arn] })
-    const { trailList = [] } = await client.send(command, signal === undefined ? {} : { abortSignal: signal })
+    const { trailList = [] } = await client.send(command, sendOptions(signal))
     const description = trailList.map(describeFound).find((found) => found !== undefined)
     if (description !== undefined) return description
     throw new VerifyTrailError('ERR_SOURCE', `there is no trail ${JSON.stringify(arn)}`)

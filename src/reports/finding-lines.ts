@@ -10,9 +10,14 @@ export function findingLines(finding: Finding | Gap): string[] {
   return [escapeTerminal(finding.object), ...facts.map(([label, value]) => `  ${label.padEnd(12)}${escapeTerminal(value)}`)]
 }
 
-/** When, in which account and region: on one line, as far as it is known. */
-function placeFacts({ time, accountId, region, organizationId }: Finding | Gap): Fact[] {
-  const place = [time, accountId && `account ${accountId}`, region, organizationId && `organization ${organizationId}`]
+/** When, in which account and region: on one line, as far as it is known. A gap says its hours itself. */
+function placeFacts({ kind, time, accountId, region, organizationId }: Finding | Gap): Fact[] {
+  const place = [
+    kind === 'gap' ? null : time,
+    accountId && `account ${accountId}`,
+    region,
+    organizationId && `organization ${organizationId}`,
+  ]
   const known = place.filter((part): part is string => typeof part === 'string' && part !== '')
   return known.length > 0 ? [['where', known.join('  ')]] : []
 }
@@ -71,7 +76,7 @@ function codeFacts(finding: Finding | Gap): Fact[] {
       return [...reason(finding.reason, finding.detail), ...hashes(finding.expected, finding.found), ...listed(finding.listedBy)]
     case 'COVERAGE_GAP':
       return [
-        ['from', `${finding.startTime} to ${finding.endTime}`],
+        ['hours', `${finding.startTime} to ${finding.endTime}`],
         ...(finding.trail === null ? [] : ([['trail', finding.trail]] as const)),
         ...reason(finding.reason),
       ]

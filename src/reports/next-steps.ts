@@ -2,42 +2,44 @@ import type { Finding, FindingCode, Gap } from '../core/findings.js'
 import { isRegion } from '../core/object-key.js'
 import type { Summary } from '../core/results.js'
 
-/** What a person may do next, by code: sentences with commands. Nothing in them comes from the bucket but checked region names. */
-export function nextSteps(summary: Summary, samples: ReadonlyMap<FindingCode, readonly (Finding | Gap)[]>): string[] {
-  const steps: string[] = []
-  const add = (codes: readonly FindingCode[], text: () => string) => {
-    if (codes.some((code) => samples.has(code))) steps.push(text())
-  }
-  add(['DIGEST_KEY_UNKNOWN'], () => keyStep(summary, samples.get('DIGEST_KEY_UNKNOWN') ?? []))
-  add(
-    ['DIGEST_KEY_MISMATCH'],
-    () => 'get the public keys anew, from CloudTrail itself: this is about the key file, not about the trail',
-  )
-  add(
+/** What a person may do next, by the codes that were found. */
+const STEPS: readonly (readonly [codes: readonly FindingCode[], step: string])[] = [
+  [['DIGEST_KEY_MISMATCH'], 'get the public keys anew, from CloudTrail itself: this is about the key file, not about the trail'],
+  [
     ['DIGEST_KEY_OUTSIDE_VALIDITY'],
-    () => 'ask for the public keys up to 31 days after the newest digest: late digests may be signed with a newer key',
-  )
-  add(['DIGEST_SIGNATURE_MISSING'], () => SIGNATURES)
-  add(
+    'ask for the public keys up to 31 days after the newest digest: late digests may be signed with a newer key',
+  ],
+  [
+    ['DIGEST_SIGNATURE_MISSING'],
+    'the newest digest of each run carries its signature in S3 metadata only: save that of the original object ' +
+      '(aws s3api head-object) and give it with --metadata FILE, or end the range before that digest',
+  ],
+  [
     ['DIGEST_UNREADABLE', 'LOG_FILE_UNREADABLE'],
-    () => 'see to the reason given with each unreadable object (rights, restore from the archive, network) and run again',
-  )
-  add(
+    'see to the reason given with each unreadable object (rights, restore from the archive, network) and run again',
+  ],
+  [
+    ['LOG_FILE_MISSING', 'LOG_FILE_MODIFIED', 'DIGEST_MISSING'],
+    'look for the delivered files in versions, replicas and backups of the bucket: `expected` tells a true copy from any other',
+  ],
+  [
     ['LOG_FILE_UNLISTED'],
-    () => 'if trails without log file validation deliver into the same folders, say so with --unvalidated-trails',
-  )
-  add(['DIGEST_MOVED'], () => 'if this is a copy of another bucket, name the original place with --bucket NAME[/PREFIX]')
-  add(
+    'if trails without log file validation deliver into the same folders, say so with --unvalidated-trails',
+  ],
+  [['DIGEST_MOVED'], 'if this is a copy of another bucket, name the original place with --bucket NAME[/PREFIX]'],
+  [
     ['COVERAGE_GAP'],
-    () => 'look for StopLogging, DeleteTrail and UpdateTrail events around each gap, and for the digests in backups and replicas',
-  )
-  if (steps.length > 0) steps.push('docs/findings.md says of each code what it proves and what to do')
-  return steps
-}
+    'look for StopLogging, DeleteTrail and UpdateTrail events around each gap, and for the digests in backups and replicas',
+  ],
+]
 
-const SIGNATURES =
-  'the newest digest of each run carries its signature in S3 metadata only: save the metadata (aws s3api head-object, rclone lsjson -R -M) ' +
-  'and give it with --metadata FILE, or end the range one hour earlier'
+/** Sentences with commands. Nothing in them comes from the bucket but names that have a region's grammar. */
+export function nextSteps(summary: Summary, samples: ReadonlyMap<FindingCode, readonly (Finding | Gap)[]>): string[] {
+  const unknownKeys = samples.get('DIGEST_KEY_UNKNOWN')
+  const steps = unknownKeys === undefined ? [] : [keyStep(summary, unknownKeys)]
+  for (const [codes, step] of STEPS) if (codes.some((code) => samples.has(code))) steps.push(step)
+  return steps.length === 0 ? [] : [...steps, 'docs/findings.md says of each code what it proves and what to do']
+}
 
 /** The regions come from the bucket: only what has a region's grammar goes into a command that will be copied to a shell. */
 function keyStep(summary: Summary, findings: readonly (Finding | Gap)[]): string {

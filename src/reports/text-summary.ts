@@ -90,8 +90,8 @@ function proven({ summary }: Summary): string {
   const { digests, logFiles, bytes } = summary
   const whole = digests.found + digests.missing
   return (
-    `${formatCount(digests.valid)} of ${formatCounted(whole, 'digest')} and ${formatCount(logFiles.valid)} of ` +
-    `${formatCounted(logFiles.listed, 'listed log file')} proven, ${formatBytes(bytes.read)} read`
+    `${formatCount(digests.valid)} of ${formatCount(whole)} digests and ${formatCount(logFiles.valid)} of ` +
+    `${formatCount(logFiles.listed)} listed log files proven, ${formatBytes(bytes.read)} read`
   )
 }
 

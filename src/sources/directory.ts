@@ -1,16 +1,5 @@
 /** An exported bucket on disk. File calls are synchronous: for many small files that is several times faster. */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-  realpathSync,
-  type Stats,
-  statSync,
-} from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readdirSync, readSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { sep } from 'node:path'
 import { compareKeys } from '../core/compare-keys.js'
 import type { UnreadableReason } from '../core/findings.js'
@@ -57,7 +46,7 @@ class DirectorySource implements Source {
   ignored = 0
   readonly #root: string
   /** Folders of which each name was seen to be a real directory, to spare a stat of each for every file. */
-  readonly #realFolders = new Set<string>([''])
+  readonly #realFolders = new Set<string>()
   readonly #ignoredIn = new Map<string, number>()
   readonly #namesOf = new Map<string, ReadonlySet<string>>()
 
@@ -118,7 +107,7 @@ class DirectorySource implements Source {
       if (!stats.isFile()) return { kind: 'unreadable', reason: 'link', detail: describeType(stats) }
       if (options.size !== undefined && options.size !== stats.size) return altered(options.size, stats.size)
       if (stats.size <= WHOLE_FILE_LIMIT) return readWhole(path, stats.size)
-      accessSync(path, constants.R_OK)
+      closeSync(openSync(path, OPEN_FLAGS))
       return { kind: 'object', body: readChunks(path, stats.size, options.signal) }
     } catch (error) {
       return answerTo(error)
@@ -165,7 +154,9 @@ class DirectorySource implements Source {
   }
 
   #checkFolders(folder: string): NoSuchObject | UnreadableObject | undefined {
-    for (let at = folder.indexOf('/'); at !== -1; at = folder.indexOf('/', at + 1)) {
+    let known = folder
+    while (known !== '' && !this.#realFolders.has(known)) known = known.slice(0, known.lastIndexOf('/', known.length - 2) + 1)
+    for (let at = folder.indexOf('/', known.length); at !== -1; at = folder.indexOf('/', at + 1)) {
       try {
         const stats = lstatSync(this.#root + folder.slice(0, at))
         if (stats.isFile()) return { kind: 'missing' }

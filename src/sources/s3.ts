@@ -1,4 +1,5 @@
 /** A bucket on AWS S3 or on any S3-compatible store. The AWS SDK is loaded when a source is opened, not before. */
+import { setMaxListeners } from 'node:events'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type {
@@ -72,6 +73,8 @@ type Settings = Readonly<typeof DEFAULTS>
 const WHOLE_OBJECT_LIMIT = 1024 * 1024
 /** A body that brings less than this in `idleTimeout` has stalled: a trickle is no progress. */
 const LEAST_PROGRESS = 16 * 1024
+/** Which of several timers rang first is chance. */
+const TIMED_OUT = 'ETIMEDOUT'
 const LONGEST_PAUSE = 20_000
 /** A store that cannot be reached at all is said sooner than one that fails now and then. */
 const OPENING_ATTEMPTS = 3
@@ -432,8 +435,11 @@ export function checkEndpointUrl(url: string | undefined): void {
   throw invalidOption('endpointUrl', url, 'an http:// or https:// URL')
 }
 
-function sendOptions(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
-  return signal === undefined ? {} : { abortSignal: signal }
+/** One signal is meant for a whole run: that many requests listen to it is no leak. */
+export function sendOptions(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
+  if (signal === undefined) return {}
+  setMaxListeners(0, signal)
+  return { abortSignal: signal }
 }
 
 function* listedOn(page: ListObjectsV2CommandOutput): Generator<ListedObject | UnlistedPart> {
@@ -489,7 +495,7 @@ async function* paced(stream: Readable, idleTimeout: number): AsyncGenerator<Uin
   let readerIsBusy = false
   const timer = setInterval(() => {
     if (readerIsBusy || ++quarters < 4) return
-    if (received < LEAST_PROGRESS) stream.destroy(new TransferError('cut', 'the body stalled'))
+    if (received < LEAST_PROGRESS) stream.destroy(Object.assign(new Error('the body stalled'), { code: TIMED_OUT }))
     received = 0
     quarters = 0
   }, idleTimeout / 4)
@@ -520,7 +526,7 @@ export interface Failure {
 export function parseFailure(error: unknown): Failure {
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
   const status = property(property(error, '$metadata'), 'httpStatusCode')
-  const code = status === undefined ? property(error, 'code') : undefined
+  const code = status === undefined ? (property(error, 'code') ?? (name === 'TimeoutError' ? TIMED_OUT : undefined)) : undefined
   const region = property(property(property(error, '$response'), 'headers'), 'x-amz-bucket-region') ?? property(error, 'Region')
   return {
     code: typeof code === 'string' ? code : name,
@@ -538,7 +544,7 @@ function property(value: unknown, name: string): unknown {
 const THROTTLED = /^(?:SlowDown|Throttl.*|TooManyRequests.*|RequestLimitExceeded|BandwidthLimitExceeded|ServiceUnavailable)$/
 const REPEATABLE = /^(?:InternalError|RequestTimeout|RequestTimeTooSkewed|OperationAborted)$/
 /** Node's codes for broken connections; those of TLS and of wrong use begin with ERR_ or name a certificate. */
-const BROKEN = /^(?:E(?!RR_)[A-Z_]+|HPE_.*|ERR_STREAM_PREMATURE_CLOSE|TimeoutError|TransferError)$/
+const BROKEN = /^(?:E(?!RR_)[A-Z_]+|HPE_.*|ERR_STREAM_PREMATURE_CLOSE|TransferError)$/
 /** Whoever asks is not known: no request of this run will be answered. */
 const CREDENTIALS =
   /^(?:.*ProviderError|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken.*|InvalidToken|TokenRefreshRequired|InvalidClientTokenId|UnrecognizedClientException|NotSignedUp)$/
@@ -577,12 +583,14 @@ function isRefusal(status: number | undefined): boolean {
   return status !== undefined && status >= 400 && status < 500
 }
 
+/** Names that say nothing; their messages do. */
+const MESSAGE_SAYS_MORE = /^(?:Error|TransferError|.*ProviderError)$/
+
 /** Fit for a report: equal runs say equal words, so no message of a connection, which may name ports. */
 export function describeFailure({ code, message, status }: Failure): string {
-  if (status === undefined) return code === 'TransferError' || code.endsWith('ProviderError') ? message : code
-  return message === '' || message === code || message === 'UnknownError'
-    ? `${code} (HTTP ${status})`
-    : `${code}: ${message.slice(0, 300)}`
+  const line = message.split('\n', 1)[0]?.slice(0, 300) ?? ''
+  if (status === undefined) return MESSAGE_SAYS_MORE.test(code) ? line : code
+  return line === '' || line === code || line === 'UnknownError' ? `${code} (HTTP ${status})` : `${code}: ${line}`
 }
 
 function answerTo(error: unknown, signal: AbortSignal | undefined): NoSuchObject | UnreadableObject {
