@@ -85,7 +85,7 @@ class Surveyor {
       const listing = await listDigests({ ...scope, parts } satisfies Scope, days, signal)
       for (const digests of listing.byChain.values()) {
         const valid = await this.#newestValid(digests)
-        if (parts.some(({ place }) => place.origin !== 'store' && this.#isOpen(place))) await this.#oldestValid(digests)
+        if (parts.some(({ place }) => this.#isOpen(place))) await this.#oldestValid(digests)
         if (valid !== undefined && (newest === null || valid > newest)) newest = valid
         if (!this.#needsEnd && parts.every(({ place }) => !this.#isOpen(place))) break
       }

@@ -1,6 +1,7 @@
 /** Reads the fixture cases and runs them through any source. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { CaseOptions, Expected, ExpectedFinding } from '../../fixtures/case.js'
 import type { Finding, Gap } from '../../src/core/findings.js'
@@ -19,7 +20,48 @@ export interface Case {
 
 const CASES = fileURLToPath(new URL('../../fixtures/cases/', import.meta.url))
 
-export const casePath = (name: string): string => join(CASES, name)
+let unpacked: string | undefined
+
+/** A case's directory. Objects with names that git does not hold are written beside the others, in a copy, where the file system takes them. */
+export function casePath(name: string): string {
+  const path = join(CASES, name)
+  const unportable = unportableObjects(name)
+  if (unportable.size === 0) return path
+  if (unpacked === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'verify-trail-cases-'))
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+    unpacked = folder
+  }
+  const copy = join(unpacked, name)
+  if (existsSync(copy)) return copy
+  cpSync(path, copy, { recursive: true })
+  for (const [object, bytes] of unportable) {
+    const segments = object.split('/')
+    if (object.endsWith('/') && bytes.length === 0) mkdirSync(join(copy, object), { recursive: true })
+    else if (segments.every((segment) => !/^\.{0,2}$/.test(segment) && Buffer.byteLength(segment) <= 255)) {
+      mkdirSync(dirname(join(copy, object)), { recursive: true })
+      writeFileSync(join(copy, object), bytes)
+    }
+  }
+  return copy
+}
+
+/** `bucket/key` to bytes. */
+function unportableObjects(name: string): Map<string, Uint8Array> {
+  const path = join(CASES, name, 'unportable.json')
+  if (!existsSync(path)) return new Map()
+  const objects: Readonly<Record<string, string>> = JSON.parse(readFileSync(path, 'utf8'))
+  return new Map(Object.entries(objects).map(([object, base64]) => [object, Buffer.from(base64, 'base64')]))
+}
+
+/** All objects of one bucket of a case, whatever their names. */
+export function bucketObjects(name: string, bucket: string): Map<string, Uint8Array> {
+  const objects = caseObjects(join(CASES, name, bucket))
+  for (const [object, bytes] of unportableObjects(name)) {
+    if (object.startsWith(`${bucket}/`)) objects.set(object.slice(bucket.length + 1), bytes)
+  }
+  return objects
+}
 
 export function readCases(): Case[] {
   return readdirSync(CASES).map((name) => {
