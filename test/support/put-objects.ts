@@ -1,5 +1,5 @@
 /** Fills a bucket for a test. */
-import { CreateBucketCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { CreateBucketCommand, DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import pLimit from 'p-limit'
 
 export interface PutObject {
@@ -22,4 +22,15 @@ export async function putObjects(client: S3Client, bucket: string, objects: Read
       }),
     ),
   )
+}
+
+/** Deletes all objects; a bucket that is not there is empty. */
+export async function emptyBucket(client: S3Client, bucket: string): Promise<void> {
+  for (;;) {
+    const listed = await client.send(new ListObjectsV2Command({ Bucket: bucket, EncodingType: 'url' })).catch(() => undefined)
+    const keys = (listed?.Contents ?? []).map(({ Key = '' }) => decodeURIComponent(Key.replaceAll('+', ' ')))
+    if (keys.length === 0) return
+    // One by one: XML cannot carry every key.
+    await Promise.all(keys.map((Key) => client.send(new DeleteObjectCommand({ Bucket: bucket, Key }))))
+  }
 }
