@@ -56,7 +56,7 @@ function noBucket(bucket: string): Source {
 t.test('every case from a store in memory and from a real S3 server', async (t) => {
   const server = await startRadosgw()
   if (typeof server === 'string') {
-    t.comment(`skipped: ${server}`)
+    t.plan(0, server)
     return
   }
   t.teardown(() => server.stop())

@@ -52,7 +52,7 @@ t.test('every sample from disk', { skip: samples.length === 0 && 'there are no s
 t.test('every sample from S3', { skip: samples.length === 0 && 'there are no samples beside this checkout' }, async (t) => {
   const server = await startRadosgw()
   if (typeof server === 'string') {
-    t.comment(`skipped: ${server}`)
+    t.plan(0, server)
     return
   }
   t.teardown(() => server.stop())

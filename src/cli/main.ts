@@ -15,8 +15,6 @@ async function main(): Promise<void> {
   })
   process.stderr.on('error', () => undefined)
   process.stdout.on('error', () => undefined)
-  // The SDK's advice about Node versions is for us, not for our users.
-  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
   const { runCommandLine } = await import('./run.js')
   const { stdout, stderr, env: environment } = process
   process.exitCode = await runCommandLine(words, { stdout, stderr, environment, interrupted: interruption() })

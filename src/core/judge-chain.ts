@@ -114,9 +114,7 @@ function unsignedEdges(chain: CheckedChain, request: RangeRequest, range: Interv
     if (!lacksOnlySignature(digest)) continue
     const { start, end } = digestInterval(digest.record)
     const after =
-      request.askedEnd === null &&
-      request.defaultEnd !== null &&
-      start >= (known ? range.end : (request.defaultEnd ?? range.end))
+      request.askedEnd === null && request.defaultEnd !== null && start >= (known ? range.end : (request.defaultEnd ?? range.end))
     const before = request.askedStart === null && known && end <= range.start
     if (after || before) edges.add(digest.record)
   }

@@ -12,20 +12,33 @@ export interface Days {
 
 export type Entry = ListedObject | UnlistedPart
 
-/** In byte order of the keys. Folder markers (0 bytes, ending in `/`) are left out. */
+/** In byte order of the keys, a page at a time. Folder markers (0 bytes, ending in `/`) are left out. */
 export async function* listDays(
   source: Source,
   folder: string,
   days: Days,
-  signal?: AbortSignal,
-): AsyncGenerator<Entry, void, undefined> {
-  const options = signal === undefined ? {} : { signal }
-  if (days.first === null && days.last === null) yield* withoutMarkers(source.list(folder, options))
-  else yield* listLevel(source, folder, days, [], options)
+  signal: AbortSignal,
+): AsyncGenerator<readonly Entry[], void, undefined> {
+  if (days.first === null && days.last === null) yield* listAll(source, folder, signal)
+  else yield* listLevel(source, folder, days, [], signal)
 }
 
-async function* withoutMarkers(entries: AsyncIterable<Entry>): AsyncGenerator<Entry, void, undefined> {
-  for await (const entry of entries) if (!isMarker(entry)) yield entry
+const PAGE = 1000
+
+async function* listAll(source: Source, prefix: string, signal: AbortSignal): AsyncGenerator<readonly Entry[], void, undefined> {
+  if (source.pages !== undefined) {
+    for await (const page of source.pages(prefix, { signal })) yield page.some(isMarker) ? page.filter((entry) => !isMarker(entry)) : page
+    return
+  }
+  let page: Entry[] = []
+  for await (const entry of source.list(prefix, { signal })) {
+    if (isMarker(entry)) continue
+    page.push(entry)
+    if (page.length < PAGE) continue
+    yield page
+    page = []
+  }
+  yield page
 }
 
 /** 0-byte keys ending in `/`: CloudTrail and the console write them; they hold nothing. */
@@ -38,16 +51,11 @@ async function* listLevel(
   folder: string,
   days: Days,
   date: readonly number[],
-  options: { readonly signal?: AbortSignal },
-): AsyncGenerator<Entry, void, undefined> {
-  const below = await source.folders(folder, options)
+  signal: AbortSignal,
+): AsyncGenerator<readonly Entry[], void, undefined> {
+  const below = await source.folders(folder, { signal })
   if (!('folders' in below)) {
-    yield {
-      kind: 'unreadable',
-      key: folder,
-      reason: below.reason,
-      ...(below.detail === undefined ? {} : { detail: below.detail }),
-    }
+    yield [{ kind: 'unreadable', key: folder, reason: below.reason, ...(below.detail === undefined ? {} : { detail: below.detail }) }]
     return
   }
   const children: { readonly key: string; readonly entry?: Entry }[] = [
@@ -56,14 +64,14 @@ async function* listLevel(
   ].sort((a, b) => compareKeys(a.key, b.key))
   for (const { key, entry } of children) {
     if (entry !== undefined) {
-      yield entry
+      yield [entry]
       continue
     }
     const next = extend(date, key.slice(folder.length, -1))
-    if (next === undefined) yield* withoutMarkers(source.list(key, options))
+    if (next === undefined) yield* listAll(source, key, signal)
     else if (!touches(next, days)) continue
-    else if (next.length < 3) yield* listLevel(source, key, days, next, options)
-    else yield* withoutMarkers(source.list(key, options))
+    else if (next.length < 3) yield* listLevel(source, key, days, next, signal)
+    else yield* listAll(source, key, signal)
   }
 }
 

@@ -80,16 +80,18 @@ export async function listDigests(scope: Scope, days: Days, signal: AbortSignal)
   const unreadable: { place: Place; part: UnlistedPart }[] = []
   for (const part of scope.parts) {
     const { place } = part
-    for await (const entry of digestEntries(part, days, signal)) {
-      if (entry.kind === 'unreadable' && entry.key.endsWith('/')) unreadable.push({ place, part: entry })
-      const key = place.original(entry.key)
-      const name = parseObjectKey(key)
-      if (name.kind === 'foreign') foreign.push({ place, key, name })
-      if (name.kind !== 'digest') continue
-      const chain = `${name.trail}\n${name.homeRegion}\n${name.backfill ? 1 : 0}`
-      const digests = chains.get(chain)
-      if (digests === undefined) chains.set(chain, [{ name, place, entry }])
-      else digests.push({ name, place, entry })
+    for await (const page of digestEntries(part, days, signal)) {
+      for (const entry of page) {
+        if (entry.kind === 'unreadable' && entry.key.endsWith('/')) unreadable.push({ place, part: entry })
+        const key = place.original(entry.key)
+        const name = parseObjectKey(key)
+        if (name.kind === 'foreign') foreign.push({ place, key, name })
+        if (name.kind !== 'digest') continue
+        const chain = `${name.trail}\n${name.homeRegion}\n${name.backfill ? 1 : 0}`
+        const digests = chains.get(chain)
+        if (digests === undefined) chains.set(chain, [{ name, place, entry }])
+        else digests.push({ name, place, entry })
+      }
     }
   }
   const byChain = new Map([...chains].sort(([a], [b]) => compareKeys(a, b)))
@@ -102,9 +104,9 @@ async function* digestEntries(
   part: Scope['parts'][number],
   days: Days,
   signal: AbortSignal,
-): AsyncGenerator<Entry, void, undefined> {
+): AsyncGenerator<readonly Entry[], void, undefined> {
   for (const folder of part.digestFolders) yield* listDays(part.place.source, folder, days, signal)
-  yield* part.digestObjects
+  yield part.digestObjects
 }
 
 /** Lists, reads, links and judges all chains of an account and region. */

@@ -17,16 +17,15 @@ import { type LogFileContext, timeOf } from '../core/reconcile.js'
 import type { LogFileResult, LogFileStatus } from '../core/results.js'
 import { formatTime } from '../core/time.js'
 import { VerifyTrailError } from '../errors.js'
-import { BodyError, type Source } from '../sources/source.js'
+import type { Source } from '../sources/source.js'
 import { type Days, type Entry, listDays } from './day-listing.js'
 import type { Claim } from './digest-walk.js'
 import { floorDay } from './digest-walk.js'
 import type { Scope, ScopePart } from './discover.js'
-import { mapInOrder } from './in-order.js'
-import { measureBytes, measureChunks } from './measure.js'
+import { mapPagesInOrder } from './in-order.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
-import { merge } from './sorted-spool.js'
+import { mergePages } from './sorted-spool.js'
 
 /** An object of the listing or a claim, under one original bucket and key. */
 type Row =
@@ -41,6 +40,11 @@ interface Group {
   readonly objects: readonly { readonly place: Place; readonly entry: Entry }[]
 }
 
+interface OpenGroup extends Group {
+  readonly claims: Claim[]
+  readonly objects: { readonly place: Place; readonly entry: Entry }[]
+}
+
 /** What became of one log file. */
 export interface JudgedLogFile {
   readonly result: LogFileResult | undefined
@@ -50,16 +54,15 @@ export interface JudgedLogFile {
   readonly status: LogFileStatus
 }
 
-/** In byte order of bucket and key. */
+/** In byte order of bucket and key, a page at a time. */
 export async function* walkLogFiles(
   run: Run,
   scope: Scope,
   context: LogFileContext,
-  claims: AsyncIterable<Claim>,
-): AsyncGenerator<JudgedLogFile, void, undefined> {
+  claims: AsyncIterable<readonly Claim[]>,
+): AsyncGenerator<readonly (JudgedLogFile | undefined)[], void, undefined> {
   const walk = new LogWalk(run, scope, context)
-  const judged = mapInOrder(walk.groups(claims), (group) => walk.judge(group), run.options.concurrency * 2)
-  for await (const one of judged) if (one !== undefined) yield one
+  yield* mapPagesInOrder(walk.groups(claims), (group) => walk.judge(group), run.measurer.window)
 }
 
 /** Folders that hold log files of the range, a day to each side: names and folders may disagree at midnight. */
@@ -83,23 +86,27 @@ class LogWalk {
   }
 
   /** Claims and listings, merged by their original bucket and key. */
-  async *groups(claims: AsyncIterable<Claim>): AsyncGenerator<Group, void, undefined> {
-    const byKey = (a: Row, b: Row): number => compareKeys(a.bucket, b.bucket) || compareKeys(a.key, b.key)
+  async *groups(claims: AsyncIterable<readonly Claim[]>): AsyncGenerator<readonly Group[], void, undefined> {
+    const byKey = (a: Row, b: Row): number => (a.bucket === b.bucket ? 0 : compareKeys(a.bucket, b.bucket)) || compareKeys(a.key, b.key)
     const listings = this.#scope.parts.map((part) => this.#listing(part))
-    let current: { bucket: string; key: string; claims: Claim[]; objects: { place: Place; entry: Entry }[] } | undefined
-    for await (const row of merge<Row>([claimRows(claims), ...listings], byKey)) {
+    let current: OpenGroup | undefined
+    for await (const rows of mergePages<Row>([claimRows(claims), ...listings], byKey)) {
       this.#run.signal.throwIfAborted()
-      if (current === undefined || current.bucket !== row.bucket || current.key !== row.key) {
-        if (current !== undefined) yield { ...current, name: parseObjectKey(current.key) }
-        current = { bucket: row.bucket, key: row.key, claims: [], objects: [] }
+      const groups: Group[] = []
+      for (const row of rows) {
+        if (current === undefined || current.key !== row.key || current.bucket !== row.bucket) {
+          if (current !== undefined) groups.push(current)
+          current = { bucket: row.bucket, key: row.key, name: parseObjectKey(row.key), claims: [], objects: [] }
+        }
+        if ('claim' in row) current.claims.push(row.claim)
+        else current.objects.push({ place: row.place, entry: row.entry })
       }
-      if ('claim' in row) current.claims.push(row.claim)
-      else current.objects.push({ place: row.place, entry: row.entry })
+      if (groups.length > 0) yield groups
     }
-    if (current !== undefined) yield { ...current, name: parseObjectKey(current.key) }
+    if (current !== undefined) yield [current]
   }
 
-  async *#listing(part: ScopePart): AsyncGenerator<Row, void, undefined> {
+  async *#listing(part: ScopePart): AsyncGenerator<readonly Row[], void, undefined> {
     const { place } = part
     const days = logDays(this.#run, this.#context.start)
     const tops: { readonly key: string; readonly entry?: Entry }[] = [
@@ -108,14 +115,15 @@ class LogWalk {
     ].sort((a, b) => compareKeys(a.key, b.key))
     let before = ''
     for (const top of tops) {
-      const entries = top.entry === undefined ? listDays(place.source, top.key, days, this.#run.signal) : [top.entry]
-      for await (const entry of entries) {
-        if (compareKeys(entry.key, before) < 0) {
-          const message = `${place.source.name} lists keys out of byte order: ${JSON.stringify(entry.key.slice(0, 200))} after ${JSON.stringify(before.slice(0, 200))}`
-          throw new VerifyTrailError('ERR_LISTING_ORDER', message)
+      const pages = top.entry === undefined ? listDays(place.source, top.key, days, this.#run.signal) : [[top.entry]]
+      for await (const page of pages) {
+        const rows: Row[] = []
+        for (const entry of page) {
+          if (compareKeys(entry.key, before) < 0) throw outOfOrder(place.source, before, entry.key)
+          before = entry.key
+          rows.push({ bucket: place.bucket, key: place.original(entry.key), place, entry })
         }
-        before = entry.key
-        yield { bucket: place.bucket, key: place.original(entry.key), place, entry }
+        yield rows
       }
     }
   }
@@ -128,9 +136,9 @@ class LogWalk {
     if (!this.#context.isClaimed(claims, name, place)) return this.#unclaimed(group, place)
     if (!this.#context.isChecked(claims, name)) return undefined
     const vouching = claims.filter((claim) => claim.standing === 'vouching')
-    if (vouching.length > 0) return this.#trusted(group, vouching)
+    if (vouching.length > 0) return this.#measured(group, vouching, true)
     const weighty = claims.filter((claim) => claim.standing === 'unverified' || claim.standing === 'invalid')
-    if (weighty.length > 0) return this.#untrusted(group, weighty)
+    if (weighty.length > 0) return this.#measured(group, weighty, false)
     const observation: Observation = { code: 'LOG_FILE_PENDING', fields: { reason: 'digest-unproven' } }
     const judgement = { status: 'pending' as const, expected: claims[0]?.hash ?? null, found: null, observations: [observation] }
     return this.#result(group, claims, judgement, { read: 0, inflated: 0 })
@@ -166,27 +174,17 @@ class LogWalk {
     return { result: undefined, findings, listedBy: [], status: 'unverified' }
   }
 
-  async #trusted(group: Group, claims: readonly StandingClaim[]): Promise<JudgedLogFile | undefined> {
-    const beforeRange = this.#context.isBeforeRange(group.name)
-    const { copies, read, inflated } = await this.#measure(group, true)
-    const judgement = judgeLogFile(claims, copies, { beforeRange })
-    return this.#result(group, claims, judgement, { read, inflated })
+  #measured(group: Group, claims: readonly StandingClaim[], trusted: boolean): Promise<JudgedLogFile> | JudgedLogFile {
+    const copies = this.#copies(group, trusted)
+    return copies instanceof Promise
+      ? copies.then((facts) => this.#judgeCopies(group, claims, facts, trusted))
+      : this.#judgeCopies(group, claims, copies, trusted)
   }
 
-  async #untrusted(group: Group, claims: readonly StandingClaim[]): Promise<JudgedLogFile | undefined> {
-    const { copies, read, inflated } = await this.#measure(group, false)
-    return this.#result(group, claims, judgeUntrustedLogFile(claims, copies), { read, inflated })
-  }
-
-  /** All copies in the listing; else where the claim points: only a read says that something is not there. */
-  async #measure(group: Group, trusted: boolean): Promise<{ copies: CopyFact[]; read: number; inflated: number }> {
-    const copies: CopyFact[] = []
-    for (const { place, entry } of group.objects) {
-      if (entry.kind === 'object') copies.push(await this.#copy(place.source, entry.key, entry.size))
-      else
-        copies.push({ kind: 'unreadable', reason: entry.reason, ...(entry.detail === undefined ? {} : { detail: entry.detail }) })
-    }
-    if (copies.length === 0) copies.push(await this.#fetch(group.bucket, group.key, trusted))
+  #judgeCopies(group: Group, claims: readonly StandingClaim[], copies: readonly CopyFact[], trusted: boolean): JudgedLogFile {
+    const judgement = trusted
+      ? judgeLogFile(claims, copies, { beforeRange: this.#context.isBeforeRange(group.name) })
+      : judgeUntrustedLogFile(claims, copies)
     let read = 0
     let inflated = 0
     for (const copy of copies) {
@@ -194,38 +192,29 @@ class LogWalk {
       read += copy.measurement.bytesRead
       inflated += copy.measurement.kind === 'measured' ? copy.measurement.bytesInflated : 0
     }
-    return { copies, read, inflated }
+    return this.#result(group, claims, judgement, { read, inflated })
   }
 
-  async #fetch(bucket: string, key: string, trusted: boolean): Promise<CopyFact> {
+  /** All copies in the listing; else where the claim points: only a read says that something is not there. */
+  #copies(group: Group, trusted: boolean): Promise<CopyFact[]> | CopyFact[] {
+    const { objects } = group
+    if (objects.length === 0) return this.#fetch(group.bucket, group.key, trusted)
+    const copies = objects.map(({ place, entry }) => {
+      if (entry.kind === 'object') return this.#run.measurer.measure({ source: place.source, key: entry.key, size: entry.size })
+      const { reason, detail } = entry
+      return { kind: 'unreadable', reason, ...(detail === undefined ? {} : { detail }) } as const
+    })
+    return copies.some((copy) => copy instanceof Promise) ? Promise.all(copies) : (copies as CopyFact[])
+  }
+
+  async #fetch(bucket: string, key: string, trusted: boolean): Promise<CopyFact[]> {
     let answer: CopyFact = { kind: 'unreadable', reason: 'bucket-not-given' }
-    for (const location of this.#run.places.locate(bucket, key, trusted)) {
-      const copy = await this.#copy(location.source, location.key, undefined)
-      if (copy.kind === 'measured') return copy
+    for (const { source, key: at } of this.#run.places.locate(bucket, key, trusted)) {
+      const copy = await this.#run.measurer.measure({ source, key: at, size: undefined })
+      if (copy.kind === 'measured') return [copy]
       if (answer.kind !== 'unreadable' || answer.reason === 'bucket-not-given') answer = copy
     }
-    return answer
-  }
-
-  async #copy(source: Source, key: string, size: number | undefined): Promise<CopyFact> {
-    const { signal, limit, options } = this.#run
-    signal.throwIfAborted()
-    const live = source.kind === 'store'
-    try {
-      return await limit(async (): Promise<CopyFact> => {
-        const answer = await source.read(key, { signal, ...(size === undefined ? {} : { size }) })
-        if (answer.kind !== 'object') return answer
-        const { body } = answer
-        const measurement =
-          body instanceof Uint8Array
-            ? measureBytes(body, options.maxInflatedBytes)
-            : await measureChunks(body, options.maxInflatedBytes)
-        return { kind: 'measured', measurement, live }
-      })
-    } catch (error) {
-      if (error instanceof BodyError) return { kind: 'unreadable', reason: error.reason, detail: error.message }
-      throw error
-    }
+    return [answer]
   }
 
   #subject(group: Group): Subject {
@@ -274,6 +263,15 @@ const VERDICTS: Readonly<Record<LogFileStatus, Verdict>> = {
   pending: 'unverified',
 }
 
-async function* claimRows(claims: AsyncIterable<Claim>): AsyncGenerator<Row, void, undefined> {
-  for await (const claim of claims) yield { bucket: claim.bucket, key: claim.key, claim }
+async function* claimRows(claims: AsyncIterable<readonly Claim[]>): AsyncGenerator<readonly Row[], void, undefined> {
+  for await (const page of claims) {
+    for (let at = 0; at < page.length; at += ROWS) yield page.slice(at, at + ROWS).map((claim) => ({ bucket: claim.bucket, key: claim.key, claim }))
+  }
+}
+
+const ROWS = 1024
+
+function outOfOrder(source: Source, before: string, key: string): VerifyTrailError {
+  const quoted = (text: string): string => JSON.stringify(text.slice(0, 200))
+  return new VerifyTrailError('ERR_LISTING_ORDER', `${source.name} lists keys out of byte order: ${quoted(key)} after ${quoted(before)}`)
 }

@@ -5,7 +5,7 @@ import { VerifyTrailError } from '../errors.js'
 import type { PublicKeySource } from '../keys/key-source.js'
 import type { MetadataFile } from '../sources/metadata-file.js'
 import type { Source } from '../sources/source.js'
-import type { Progress } from './run.js'
+import type { Progress } from './progress.js'
 
 export interface VerifyTrailOptions {
   /** Where to look. At least one. */
@@ -30,6 +30,8 @@ export interface VerifyTrailOptions {
   readonly unvalidatedTrails?: boolean
   /** How many objects are read at once: 1 to 1024. @default 64 */
   readonly concurrency?: number
+  /** Worker threads that measure log files: 0 to 64; 0: none. @default as many as processors, once there is enough to do */
+  readonly workers?: number
   /** A second, independent verdict on each signature by node-forge; disagreement is never valid. @default false */
   readonly doubleCheckSignatures?: boolean
   /** A log file that inflates to more is LOG_FILE_TOO_LARGE. @default 2 GiB */
@@ -54,6 +56,8 @@ export interface ResolvedOptions {
   readonly originalPlace: { readonly bucket: string; readonly prefix: string | undefined } | undefined
   readonly unvalidatedTrails: boolean
   readonly concurrency: number
+  /** Null: as many as there are processors, once there is enough to do. */
+  readonly workers: number | null
   readonly doubleCheckSignatures: boolean
   readonly maxInflatedBytes: number
   readonly now: number
@@ -63,6 +67,7 @@ export interface ResolvedOptions {
 
 const DEFAULT_CONCURRENCY = 64
 const MAX_CONCURRENCY = 1024
+const MAX_WORKERS = 64
 const DEFAULT_MAX_INFLATED = 2 * 1024 ** 3
 
 /** Throws ERR_INVALID_OPTION, naming the option, what was given and what is allowed. */
@@ -92,6 +97,7 @@ export function resolveOptions(options: VerifyTrailOptions): ResolvedOptions {
     originalPlace: originalPlace(options.originalPlace),
     unvalidatedTrails: options.unvalidatedTrails ?? false,
     concurrency: integer('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY, MAX_CONCURRENCY),
+    workers: options.workers === undefined ? null : integer('workers', options.workers, MAX_WORKERS, 0),
     doubleCheckSignatures: options.doubleCheckSignatures ?? false,
     maxInflatedBytes: integer('maxInflatedBytes', options.maxInflatedBytes ?? DEFAULT_MAX_INFLATED, Number.MAX_SAFE_INTEGER),
     now: (options.now ?? new Date()).getTime(),
@@ -123,10 +129,9 @@ function names(
   return Object.freeze([...new Set(values ?? [])])
 }
 
-function integer(option: string, value: number, max: number): number {
-  return Number.isSafeInteger(value) && value >= 1 && value <= max
-    ? value
-    : refuse(option, value, `a whole number from 1 to ${max}`)
+function integer(option: string, value: number, max: number, min = 1): number {
+  const allowed = `a whole number from ${min} to ${max}`
+  return Number.isSafeInteger(value) && value >= min && value <= max ? value : refuse(option, value, allowed)
 }
 
 function originalPlace(place: VerifyTrailOptions['originalPlace']): ResolvedOptions['originalPlace'] {

@@ -4,7 +4,7 @@ import { checkSignature, type DigestFacts, type DigestRecord, type KeyFact } fro
 import { DAY, HOUR } from '../core/coverage.js'
 import { dataToSign } from '../core/data-to-sign.js'
 import { type Digest, type LogFileClaim, parseDigest } from '../core/digest.js'
-import { type DigestKey, parseObjectKey } from '../core/object-key.js'
+import type { DigestKey } from '../core/object-key.js'
 import { parseTime } from '../core/time.js'
 import { VerifyTrailError } from '../errors.js'
 import type { PublicKeySource } from '../keys/key-source.js'
@@ -39,7 +39,7 @@ export interface DigestToRead {
   readonly name: DigestKey
   readonly place: number
   readonly ordinal: number
-  readonly size?: number
+  readonly size?: number | undefined
   /** Already known to be unreadable, from the listing. */
   readonly unreadable?: Extract<DigestFacts, { kind: 'unreadable' }>
 }
@@ -62,9 +62,7 @@ export class DigestReader {
     const { bucket, key, name, place, ordinal } = digest
     const twice = this.#options.doubleCheckSignatures
     const metadataSignature = facts.kind === 'content' ? checkSignature(facts, facts.metadata?.['signature'], twice) : 'absent'
-    const families = new Set(
-      logFiles.map((claim) => parseObjectKey(claim.s3Object)).flatMap((k) => (k.kind === 'log-file' ? [k.family] : [])),
-    )
+    const families = familiesOf(logFiles)
     return {
       record: { bucket, key, name, place, ordinal, families, facts, metadataSignature, successorSignature: 'absent' },
       logFiles,
@@ -170,6 +168,16 @@ export class DigestReader {
     if (answer.kind !== 'unknown' || !digest.name.backfill || generated === undefined) return answer
     return publicKeys.lookup({ fingerprint, region: digest.name.region, from: ends, to: Math.max(ends, now), signal })
   }
+}
+
+/** Families of log files, by the folders of their keys. */
+function familiesOf(logFiles: readonly LogFileClaim[]): ReadonlySet<string> {
+  const families = new Set<string>()
+  for (const { s3Object } of logFiles) {
+    const at = s3Object.indexOf('/CloudTrail', s3Object.indexOf('AWSLogs/'))
+    if (at !== -1) families.add(s3Object.slice(at + 1, s3Object.indexOf('/', at + 1)))
+  }
+  return families
 }
 
 type Collected =

@@ -31,8 +31,8 @@ export interface ScopeEnd {
 
 export type ScopeResult = Exclude<Result, Summary> | ScopeEnd
 
-/** All results of one account and region, the last one for the run itself. */
-export async function* runScope(run: Run, scope: Scope): AsyncGenerator<ScopeResult, void, undefined> {
+/** All results of one account and region, a page at a time; the last one is for the run itself. */
+export async function* runScope(run: Run, scope: Scope): AsyncGenerator<readonly ScopeResult[], void, undefined> {
   const walked = await walkDigests(run, scope)
   try {
     yield* new ScopeRun(run, scope, walked).results()
@@ -69,12 +69,12 @@ class ScopeRun {
     return (trails.length === 0 || trails.includes(id.trail)) && (homeRegion === undefined || homeRegion === id.homeRegion)
   }
 
-  async *results(): AsyncGenerator<ScopeResult, void, undefined> {
-    yield* this.#unreadableFolders()
-    for (const foreign of this.#walked.foreign) yield* this.#foreign(foreign)
-    for (const [chain, tally] of this.#tallies) yield* this.#digests(chain, tally)
+  async *results(): AsyncGenerator<readonly ScopeResult[], void, undefined> {
+    yield [...this.#unreadableFolders()]
+    yield this.#walked.foreign.flatMap((foreign) => [...this.#foreign(foreign)])
+    for (const [chain, tally] of this.#tallies) yield [...this.#digests(chain, tally)]
     yield* this.#logFiles()
-    yield this.#end()
+    yield [this.#end()]
   }
 
   *#unreadableFolders(): Generator<Finding, void, undefined> {
@@ -141,21 +141,26 @@ class ScopeRun {
     return `s3://${newest.bucket}/${folder}`
   }
 
-  async *#logFiles(): AsyncGenerator<ScopeResult, void, undefined> {
+  async *#logFiles(): AsyncGenerator<readonly ScopeResult[], void, undefined> {
     const { options, range, live } = this.#run
     const { askedStart, askedEnd, defaultEnd, now } = range
     const request = { askedStart, askedEnd, defaultEnd, now, live, unvalidatedTrails: options.unvalidatedTrails }
     const context = new LogFileContext(this.#chains, request)
     const seen = new SeenTimes()
-    for await (const judged of walkLogFiles(this.#run, this.#scope, context, this.#walked.claims.sorted())) {
-      this.#count(judged, context)
-      if (judged.result !== undefined) {
-        seen.add(judged.result.time)
-        yield judged.result
+    for await (const page of walkLogFiles(this.#run, this.#scope, context, this.#walked.claims.sorted())) {
+      const results: ScopeResult[] = []
+      for (const judged of page) {
+        if (judged === undefined) continue
+        this.#count(judged, context)
+        if (judged.result !== undefined) {
+          seen.add(judged.result.time)
+          results.push(judged.result)
+        }
+        results.push(...judged.findings)
       }
-      yield* judged.findings
+      yield results
     }
-    yield* this.#withoutDigests(seen)
+    yield [...this.#withoutDigests(seen)]
   }
 
   #count(judged: JudgedLogFile, context: LogFileContext): void {

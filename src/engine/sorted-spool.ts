@@ -38,10 +38,11 @@ export class SortedSpool<T> {
     if (this.#budget.held > this.#budget.limit && this.#held.length * 8 > this.#budget.limit) return this.#spill()
   }
 
-  async *sorted(): AsyncGenerator<T, void, undefined> {
+  /** All records in order, a page at a time. */
+  async *sorted(): AsyncGenerator<readonly T[], void, undefined> {
     this.#held.sort(this.#order)
-    if (this.#files.length === 0) yield* this.#held
-    else yield* merge([...this.#files.map((file) => readRun<T>(file)), iterate(this.#held)], this.#order)
+    if (this.#files.length === 0) yield this.#held
+    else yield* mergePages([...this.#files.map((file) => readRun<T>(file)), onePage(this.#held)], this.#order)
   }
 
   async discard(): Promise<void> {
@@ -74,43 +75,76 @@ export class SortedSpool<T> {
   }
 }
 
-async function* readRun<T>(path: string): AsyncGenerator<T, void, undefined> {
+const PAGE = 1024
+
+async function* readRun<T>(path: string): AsyncGenerator<readonly T[], void, undefined> {
   const lines = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Number.POSITIVE_INFINITY })
-  // Our own file, written a moment ago in a folder that only this user can enter.
-  for await (const line of lines) yield JSON.parse(line) as T
+  let page: T[] = []
+  for await (const line of lines) {
+    // Our own file, written a moment ago in a folder that only this user can enter.
+    page.push(JSON.parse(line) as T)
+    if (page.length < PAGE) continue
+    yield page
+    page = []
+  }
+  yield page
 }
 
-async function* iterate<T>(records: readonly T[]): AsyncGenerator<T, void, undefined> {
-  yield* records
+async function* onePage<T>(records: readonly T[]): AsyncGenerator<readonly T[], void, undefined> {
+  yield records
 }
 
-/** Merges sorted iterables into one; equal records come in the order of the iterables. */
-export async function* merge<T>(
-  inputs: readonly AsyncIterable<T>[],
+/** A sorted input and how far it was taken. */
+interface Head<T> {
+  readonly pages: AsyncIterator<readonly T[]>
+  page: readonly T[]
+  at: number
+}
+
+/** Merges sorted inputs into one; equal records come in the order of the inputs. It waits only for pages, never for records. */
+export async function* mergePages<T>(
+  inputs: readonly AsyncIterable<readonly T[]>[],
   order: (a: T, b: T) => number,
-): AsyncGenerator<T, void, undefined> {
-  const heads: { iterator: AsyncIterator<T>; value: T }[] = []
+): AsyncGenerator<readonly T[], void, undefined> {
   const iterators = inputs.map((input) => input[Symbol.asyncIterator]())
+  const heads: Head<T>[] = []
   try {
-    for (const iterator of iterators) {
-      const next = await iterator.next()
-      if (next.done !== true) heads.push({ iterator, value: next.value })
+    for (const pages of iterators) {
+      const head: Head<T> = { pages, page: [], at: 0 }
+      if (await refill(head)) heads.push(head)
     }
+    let merged: T[] = []
     while (heads.length > 0) {
-      let least = 0
-      for (let i = 1; i < heads.length; i++) {
-        const head = heads[i]
-        const best = heads[least]
-        if (head !== undefined && best !== undefined && order(head.value, best.value) < 0) least = i
+      const head = least(heads, order)
+      merged.push(head.page[head.at++] as T)
+      if (head.at < head.page.length && merged.length < PAGE) continue
+      if (merged.length >= PAGE || head.at >= head.page.length) {
+        yield merged
+        merged = []
       }
-      const head = heads[least]
-      if (head === undefined) break
-      yield head.value
-      const next = await head.iterator.next()
-      if (next.done === true) heads.splice(least, 1)
-      else head.value = next.value
+      if (head.at >= head.page.length && !(await refill(head))) heads.splice(heads.indexOf(head), 1)
     }
   } finally {
     for (const iterator of iterators) await iterator.return?.()
   }
+}
+
+async function refill<T>(head: Head<T>): Promise<boolean> {
+  for (;;) {
+    const next = await head.pages.next()
+    if (next.done === true) return false
+    if (next.value.length === 0) continue
+    head.page = next.value
+    head.at = 0
+    return true
+  }
+}
+
+function least<T>(heads: readonly Head<T>[], order: (a: T, b: T) => number): Head<T> {
+  let best = heads[0] as Head<T>
+  for (let i = 1; i < heads.length; i++) {
+    const head = heads[i] as Head<T>
+    if (order(head.page[head.at] as T, best.page[best.at] as T) < 0) best = head
+  }
+  return best
 }

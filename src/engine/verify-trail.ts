@@ -9,15 +9,18 @@ import { formatTime } from '../core/time.js'
 import { VERSION } from '../version.js'
 import { type Discovery, discover } from './discover.js'
 import { concatInOrder } from './in-order.js'
+import { type Limit, MeasurerHere } from './measurer.js'
 import { type ResolvedOptions, resolveOptions, type VerifyTrailOptions } from './options.js'
+import { ProgressMeter } from './progress.js'
 import { DigestReader } from './read-digest.js'
-import { ProgressMeter, type Run } from './run.js'
+import type { Run } from './run.js'
 import { runScope, type ScopeEnd, type ScopeResult } from './scope-run.js'
 import { SpoolBudget } from './sorted-spool.js'
 import { survey } from './survey.js'
+import { WorkerPool } from './worker-pool.js'
 
 export type { VerifyTrailOptions } from './options.js'
-export type { Progress } from './run.js'
+export type { Progress } from './progress.js'
 
 /** Accounts and regions worked on at once in a store: their waiting overlaps. */
 const SCOPES_AHEAD = 24
@@ -81,17 +84,20 @@ class Verification {
     for (const finding of unreadableFolders(discovery)) yield this.#count(finding)
     const ahead = run.live ? SCOPES_AHEAD : 1
     const stream = concatInOrder(discovery.scopes, (scope) => runScope(run, scope), ahead, this.#stop)
-    for await (const result of stream) {
-      if (result.kind === 'scope-end') this.#absorb(result)
-      else yield this.#count(result)
+    for await (const page of stream) {
+      for (const result of page) {
+        if (result.kind === 'scope-end') this.#absorb(result)
+        else yield this.#count(result)
+      }
     }
+    await run.measurer.close()
     for (const gap of this.#combinationsNotFound()) yield this.#count(gap)
   }
 
   async #prepare(discovery: Discovery): Promise<Run> {
     const { publicKeys, metadata, doubleCheckSignatures, now, concurrency } = this.#options
     const limiter = pLimit(concurrency)
-    const limit = <T>(read: () => Promise<T>): Promise<T> => limiter(read)
+    const limit: Limit = (read) => limiter(read)
     const progress = this.#progress
     const onBytes = (bytes: number): void => {
       progress.bytesRead += bytes
@@ -104,7 +110,10 @@ class Verification {
     this.#notChecked.push(...notChecked)
     const live = discovery.places.all.some((place) => place.source.kind === 'store')
     const budget = new SpoolBudget()
-    return { options: this.#options, signal, discovery, places: discovery.places, reader, budget, progress, limit, range, live }
+    const measuring = { maxInflatedBytes: this.#options.maxInflatedBytes, signal, limit, concurrency }
+    const { workers } = this.#options
+    const measurer = workers === 0 ? new MeasurerHere(measuring) : new WorkerPool(measuring, workers)
+    return { options: this.#options, signal, discovery, places: discovery.places, reader, budget, progress, measurer, range, live }
   }
 
   #count<R extends Exclude<ScopeResult, ScopeEnd>>(result: R): R {

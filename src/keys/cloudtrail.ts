@@ -1,18 +1,11 @@
 /** CloudTrail itself: its public keys, and where a trail delivers. The AWS SDK is loaded at the first question. */
 import type { CloudTrailClient, CloudTrailClientConfig, ListPublicKeysCommandOutput, Trail } from '@aws-sdk/client-cloudtrail'
 import pLimit from 'p-limit'
+import { checkEndpointUrl, sendOptions, withSdkEnvironment } from '../aws/environment.js'
+import { describeFailure, isCredentialsFailure, isWorthRepeating, parseFailure } from '../aws/failure.js'
 import { isRegion } from '../core/object-key.js'
 import { mergePublicKeys, type PublicKeyEntry, type PublicKeyList, parsePublicKey } from '../core/public-keys.js'
 import { VerifyTrailError } from '../errors.js'
-import {
-  checkEndpointUrl,
-  describeFailure,
-  isCredentialsFailure,
-  isWorthRepeating,
-  parseFailure,
-  sendOptions,
-  withSdkEnvironment,
-} from '../sources/s3.js'
 import type { KeyAnswer, KeyQuery, PublicKeySource } from './key-source.js'
 
 export interface CloudTrailOptions {

@@ -1,5 +1,5 @@
 /** An exported bucket on disk. File calls are synchronous: for many small files that is several times faster. */
-import { closeSync, constants, lstatSync, openSync, readdirSync, readSync, realpathSync, type Stats, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { sep } from 'node:path'
 import { compareKeys } from '../core/compare-keys.js'
 import type { UnreadableReason } from '../core/findings.js'
@@ -13,6 +13,7 @@ import {
   type ReadAnswer,
   type ReadOptions,
   type Source,
+  type SourceAddress,
   type UnlistedPart,
   type UnreadableObject,
 } from './source.js'
@@ -20,6 +21,7 @@ import {
 /** Larger files are handed out in chunks, so that memory stays flat. */
 const WHOLE_FILE_LIMIT = 8 * 1024 * 1024
 const CHUNK_BYTES = 1024 * 1024
+const PAGE = 1000
 const SIDECAR_SUFFIX = '.metadata.json'
 const SYSTEM_FILES: ReadonlySet<string> = new Set(['.DS_Store', 'Thumbs.db', 'desktop.ini'])
 /** How many folders known to be real, or to hold ignored files, are remembered. */
@@ -43,7 +45,9 @@ class DirectorySource implements Source {
   readonly name: string
   readonly kind = 'export'
   readonly path: readonly string[]
+  readonly address: SourceAddress
   ignored = 0
+  #buffer: Uint8Array = new Uint8Array()
   readonly #root: string
   /** Folders of which each name was seen to be a real directory, to spare a stat of each for every file. */
   readonly #realFolders = new Set<string>()
@@ -54,6 +58,7 @@ class DirectorySource implements Source {
     this.name = name
     this.path = root.split(sep).filter((part) => part !== '')
     this.#root = root.endsWith(sep) ? root : root + sep
+    this.address = { module: import.meta.url, name: 'directorySource', args: [root] }
   }
 
   async folders(prefix: string, options: ListOptions = {}): Promise<FolderListing | UnreadableObject> {
@@ -65,21 +70,26 @@ class DirectorySource implements Source {
     for (const name of content.names) {
       const part = this.#part(prefix, name, content)
       if (part === 'folder') folders.push(prefix + name)
-      else if (part !== 'gone') objects.push(part)
+      else objects.push(part)
     }
     return { folders, objects }
   }
 
   async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedObject | UnlistedPart> {
+    for await (const page of this.pages(prefix, options)) yield* page
+  }
+
+  async *pages(prefix: string, options: ListOptions = {}): AsyncGenerator<readonly (ListedObject | UnlistedPart)[]> {
     // A stack and no recursion: an attacker chooses how deep it goes.
     const open: OpenFolder[] = []
     let entering: string | undefined = prefix
+    let page: (ListedObject | UnlistedPart)[] = []
     while (entering !== undefined || open.length > 0) {
       options.signal?.throwIfAborted()
       if (entering !== undefined) {
         const content = this.#open(entering)
         if (!('kind' in content)) open.push({ prefix: entering, content, next: 0 })
-        else if (content.kind === 'unreadable') yield { ...content, key: entering }
+        else if (content.kind === 'unreadable') page.push({ ...content, key: entering })
         entering = undefined
         continue
       }
@@ -91,26 +101,47 @@ class DirectorySource implements Source {
       }
       const part = this.#part(folder.prefix, name, folder.content)
       if (part === 'folder') entering = folder.prefix + name
-      else if (part !== 'gone') yield part
+      else page.push(part)
+      if (page.length < PAGE) continue
+      yield page
+      page = []
     }
+    yield page
   }
 
   async read(key: string, options: ReadOptions = {}): Promise<ReadAnswer> {
+    return this.#read(key, options, (size) => Buffer.allocUnsafeSlow(size))
+  }
+
+  readNow(key: string, options: ReadOptions = {}): ReadAnswer {
+    return this.#read(key, options, (size) => {
+      // Fresh memory for every file costs more than reading it.
+      if (size > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(Math.min(WHOLE_FILE_LIMIT, size * 2))
+      return this.#buffer.subarray(0, size)
+    })
+  }
+
+  #read(key: string, options: ReadOptions, allocate: (size: number) => Uint8Array): ReadAnswer {
     options.signal?.throwIfAborted()
     const problem = this.#checkPlace(key)
     if (problem !== undefined) return problem
     const path = this.#root + key
+    let file: number | undefined
     try {
-      const stats = lstatSync(path)
+      file = openSync(path, OPEN_FLAGS)
+      const stats = fstatSync(file)
       // A directory is no object; CloudTrail's keys never end in '/'.
       if (stats.isDirectory()) return { kind: 'missing' }
       if (!stats.isFile()) return { kind: 'unreadable', reason: 'link', detail: describeType(stats) }
       if (options.size !== undefined && options.size !== stats.size) return altered(options.size, stats.size)
-      if (stats.size <= WHOLE_FILE_LIMIT) return readWhole(path, stats.size)
-      closeSync(openSync(path, OPEN_FLAGS))
-      return { kind: 'object', body: readChunks(path, stats.size, options.signal) }
+      if (stats.size > WHOLE_FILE_LIMIT) return { kind: 'object', body: readChunks(path, stats.size, options.signal) }
+      const body = allocate(stats.size)
+      const length = fill(file, body)
+      return length === stats.size ? { kind: 'object', body } : altered(stats.size, length)
     } catch (error) {
       return answerTo(error)
+    } finally {
+      if (file !== undefined) closeSync(file)
     }
   }
 
@@ -127,17 +158,12 @@ class DirectorySource implements Source {
     }
   }
 
-  #part(prefix: string, name: string, content: FolderContent): ListedObject | UnlistedPart | 'folder' | 'gone' {
+  #part(prefix: string, name: string, content: FolderContent): ListedObject | UnlistedPart | 'folder' {
     const key = prefix + name
     const refused = content.refused.get(name)
     if (refused !== undefined) return { kind: 'unreadable', key, ...refused }
     if (name.endsWith('/')) return 'folder'
-    try {
-      return { kind: 'object', key, size: lstatSync(this.#root + key).size }
-    } catch (error) {
-      const answer = answerTo(error)
-      return answer.kind === 'missing' ? 'gone' : { ...answer, key }
-    }
+    return { kind: 'object', key }
   }
 
   /** Whether the way to a key (all of a prefix) is real directories below the root; what is at its end is not looked at. */
@@ -324,17 +350,6 @@ function describeType(type: FileType): string {
   if (type.isSymbolicLink()) return 'symbolic link'
   if (type.isFIFO()) return 'FIFO'
   return type.isSocket() ? 'socket' : 'device'
-}
-
-function readWhole(path: string, size: number): ReadAnswer {
-  const file = openSync(path, OPEN_FLAGS)
-  try {
-    const body = Buffer.allocUnsafeSlow(size)
-    const length = fill(file, body)
-    return length === size ? { kind: 'object', body } : altered(size, length)
-  } finally {
-    closeSync(file)
-  }
 }
 
 /** Opens the file when the first chunk is asked for: a body that nobody reads holds nothing open. */

@@ -1,5 +1,4 @@
 /** A bucket on AWS S3 or on any S3-compatible store. The AWS SDK is loaded when a source is opened, not before. */
-import { setMaxListeners } from 'node:events'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type {
@@ -11,7 +10,17 @@ import type {
   S3ClientConfig,
 } from '@aws-sdk/client-s3'
 import pLimit, { type LimitFunction } from 'p-limit'
-import type { UnreadableReason } from '../core/findings.js'
+import { checkEndpointUrl, invalidOption, sendOptions, withSdkEnvironment } from '../aws/environment.js'
+import {
+  describeFailure,
+  type Failure,
+  isCredentialsFailure,
+  isWorthRepeating,
+  parseFailure,
+  reasonOf,
+  TIMED_OUT,
+  TransferError,
+} from '../aws/failure.js'
 import { isRegion } from '../core/object-key.js'
 import { VerifyTrailError } from '../errors.js'
 import {
@@ -74,12 +83,9 @@ const WHOLE_OBJECT_LIMIT = 1024 * 1024
 /** A body that brings less than this in `idleTimeout` has stalled: a trickle is no progress. */
 const LEAST_PROGRESS = 16 * 1024
 /** Which of several timers rang first is chance. */
-const TIMED_OUT = 'ETIMEDOUT'
 const LONGEST_PAUSE = 20_000
 /** A store that cannot be reached at all is said sooner than one that fails now and then. */
 const OPENING_ATTEMPTS = 3
-/** An object that changed since it was listed stays so. */
-const ALTERED_ATTEMPTS = 3
 const MOST_REGION_CHANGES = 3
 /** Wider than what AWS grants today: old buckets and other stores. No `/`, no ARN. */
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$/
@@ -367,30 +373,6 @@ function openStore(name: string, options: S3SourceOptions): Promise<Store> {
   })
 }
 
-const environmentLimit = pLimit(1)
-
-/** The SDK looks for a configured endpoint in the profile of the environment only, and warns about Node 20 on stderr. */
-export function withSdkEnvironment<T>(profile: string | undefined, run: () => Promise<T>): Promise<T> {
-  const quiet = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' }
-  return withEnvironment({ ...quiet, ...(profile && { AWS_PROFILE: profile }) }, run)
-}
-
-/** One at a time: the environment is the process's, and is put back as it was. */
-function withEnvironment<T>(changes: Readonly<Record<string, string>>, run: () => Promise<T>): Promise<T> {
-  return environmentLimit(async () => {
-    const before = Object.keys(changes).map((name) => [name, process.env[name]] as const)
-    Object.assign(process.env, changes)
-    try {
-      return await run()
-    } finally {
-      for (const [name, value] of before) {
-        if (value === undefined) delete process.env[name]
-        else process.env[name] = value
-      }
-    }
-  })
-}
-
 function clientConfig(settings: Settings, given: Pick<S3ClientConfig, 'credentials' | 'endpoint'>): S3ClientConfig {
   // No limit on sockets: the store's own limit counts requests, and the SDK's would count waiting as connecting.
   const agent = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY }
@@ -425,23 +407,6 @@ function resolveSettings(options: S3SourceOptions): Settings {
   return Object.freeze(settings)
 }
 
-function invalidOption(name: string, value: unknown, allowed: string): VerifyTrailError {
-  return new VerifyTrailError('ERR_INVALID_OPTION', `${name} must be ${allowed}, not ${JSON.stringify(value)} (${typeof value})`)
-}
-
-/** Throws `ERR_INVALID_OPTION`. */
-export function checkEndpointUrl(url: string | undefined): void {
-  if (url === undefined || (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))) return
-  throw invalidOption('endpointUrl', url, 'an http:// or https:// URL')
-}
-
-/** One signal is meant for a whole run: that many requests listen to it is no leak. */
-export function sendOptions(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
-  if (signal === undefined) return {}
-  setMaxListeners(0, signal)
-  return { abortSignal: signal }
-}
-
 function* listedOn(page: ListObjectsV2CommandOutput): Generator<ListedObject | UnlistedPart> {
   for (const { Key = '', Size = 0 } of page.Contents ?? []) {
     const key = decodeKey(Key, page)
@@ -456,17 +421,6 @@ function decodeKey(text: string, page: ListObjectsV2CommandOutput): string | Unl
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {
     return { kind: 'unreadable', key: text, reason: 'unsafe-name', detail: 'not UTF-8' }
-  }
-}
-
-/** What the SDK calls success and is none. */
-class TransferError extends Error {
-  override readonly name = 'TransferError'
-  readonly kind: 'cut' | 'altered'
-
-  constructor(kind: 'cut' | 'altered', message: string) {
-    super(message)
-    this.kind = kind
   }
 }
 
@@ -509,88 +463,6 @@ async function* paced(stream: Readable, idleTimeout: number): AsyncGenerator<Uin
   } finally {
     clearInterval(timer)
   }
-}
-
-/** An error of the SDK, of a connection or of ours, as far as it matters. Messages are the store's words. */
-export interface Failure {
-  /** S3's error code, else Node's, else the error's name. */
-  readonly code: string
-  readonly message: string
-  /** HTTP status; undefined where there was no answer. */
-  readonly status: number | undefined
-  /** The bucket's region, where the answer names it. */
-  readonly region: string | undefined
-  readonly altered: boolean
-}
-
-export function parseFailure(error: unknown): Failure {
-  const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
-  const status = property(property(error, '$metadata'), 'httpStatusCode')
-  const code = status === undefined ? (property(error, 'code') ?? (name === 'TimeoutError' ? TIMED_OUT : undefined)) : undefined
-  const region = property(property(property(error, '$response'), 'headers'), 'x-amz-bucket-region') ?? property(error, 'Region')
-  return {
-    code: typeof code === 'string' ? code : name,
-    message,
-    status: typeof status === 'number' ? status : undefined,
-    region: typeof region === 'string' ? region : undefined,
-    altered: error instanceof TransferError && error.kind === 'altered',
-  }
-}
-
-function property(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
-}
-
-const THROTTLED = /^(?:SlowDown|Throttl.*|TooManyRequests.*|RequestLimitExceeded|BandwidthLimitExceeded|ServiceUnavailable)$/
-const REPEATABLE = /^(?:InternalError|RequestTimeout|RequestTimeTooSkewed|OperationAborted)$/
-/** Node's codes for broken connections; those of TLS and of wrong use begin with ERR_ or name a certificate. */
-const BROKEN = /^(?:E(?!RR_)[A-Z_]+|HPE_.*|ERR_STREAM_PREMATURE_CLOSE|TransferError)$/
-/** Whoever asks is not known: no request of this run will be answered. */
-const CREDENTIALS =
-  /^(?:.*ProviderError|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken.*|InvalidToken|TokenRefreshRequired|InvalidClientTokenId|UnrecognizedClientException|NotSignedUp)$/
-
-/** Whether it is about who asks, and not about what is asked for. */
-export function isCredentialsFailure({ code }: Failure): boolean {
-  return CREDENTIALS.test(code)
-}
-
-function isThrottled({ code, status }: Failure): boolean {
-  return THROTTLED.test(code) || status === 429 || status === 503
-}
-
-/** Whether the same request may be answered otherwise. */
-export function isWorthRepeating(failure: Failure, attempt: number): boolean {
-  const { code, status, altered } = failure
-  if (altered) return attempt < ALTERED_ATTEMPTS
-  if (isThrottled(failure) || REPEATABLE.test(code)) return true
-  if (status === undefined) return BROKEN.test(code)
-  // A success that could not be read was damaged on its way.
-  return status < 300 || status === 408 || (status >= 500 && status !== 501)
-}
-
-function reasonOf(failure: Failure): UnreadableReason {
-  const { code, message, status } = failure
-  if (failure.altered || status === 412 || status === 416) return 'altered-in-transfer'
-  if (code === 'NoSuchBucket') return 'no-such-bucket'
-  if (code === 'InvalidObjectState') return 'archived'
-  if (/^KMS\./.test(code) || (isRefusal(status) && /\bkms:[A-Z]|\bKMS\b|customer master key/.test(message))) return 'kms'
-  if (isThrottled(failure)) return 'throttled'
-  if (status === 401 || status === 403 || code === 'AccessDenied') return 'access-denied'
-  return code === 'KeyTooLongError' ? 'unsafe-name' : 'network'
-}
-
-function isRefusal(status: number | undefined): boolean {
-  return status !== undefined && status >= 400 && status < 500
-}
-
-/** Names that say nothing; their messages do. */
-const MESSAGE_SAYS_MORE = /^(?:Error|TransferError|.*ProviderError)$/
-
-/** Fit for a report: equal runs say equal words, so no message of a connection, which may name ports. */
-export function describeFailure({ code, message, status }: Failure): string {
-  const line = message.split('\n', 1)[0]?.slice(0, 300) ?? ''
-  if (status === undefined) return MESSAGE_SAYS_MORE.test(code) ? line : code
-  return line === '' || line === code || line === 'UnknownError' ? `${code} (HTTP ${status})` : `${code}: ${line}`
 }
 
 function answerTo(error: unknown, signal: AbortSignal | undefined): NoSuchObject | UnreadableObject {

@@ -6,8 +6,8 @@ export interface ListedObject {
   readonly kind: 'object'
   /** Full key within the source. */
   readonly key: string
-  /** Bytes as stored. */
-  readonly size: number
+  /** Bytes as stored, where the listing tells. */
+  readonly size?: number
 }
 
 /** Something in, or all of, a listing that could not be looked at: a refused link, a folder without permission. */
@@ -74,6 +74,13 @@ export interface ListOptions {
   readonly signal?: AbortSignal
 }
 
+/** How another thread opens the same source: `(await import(module))[name](...args)`. All of it must survive a message. */
+export interface SourceAddress {
+  readonly module: string
+  readonly name: string
+  readonly args: readonly unknown[]
+}
+
 /**
  * A place with objects: implement it to verify a trail from anywhere. Keys and prefixes are full keys of this source, case
  * and bytes exactly as stored; a prefix is empty or ends in `/`. Methods reject with VerifyTrailError only where the
@@ -95,10 +102,19 @@ export interface Source {
   folders(prefix: string, options?: ListOptions): Promise<FolderListing | UnreadableObject>
   /** All objects below a prefix at any depth, in byte order of the UTF-8 keys. Parts that cannot be listed are yielded as such. */
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject | UnlistedPart>
+  /** The same as `list`, a page at a time, where that is quicker. */
+  pages?(prefix: string, options?: ListOptions): AsyncIterable<readonly (ListedObject | UnlistedPart)[]>
   /** Reads one object. */
   read(key: string, options?: ReadOptions): Promise<ReadAnswer>
+  /**
+   * Reads one object at once, where that is quicker than a promise (a disk). What `read` guarantees holds, except that a
+   * whole body is only good until the next call.
+   */
+  readNow?(key: string, options?: ReadOptions): ReadAnswer
   /** Another bucket of the same store, where it can be had: only asked on the word of a valid digest. */
   otherBucket?(bucket: string): Source | undefined
+  /** Where given, log files of this source may be read and measured in worker threads. */
+  readonly address?: SourceAddress
   /** Files ignored as the operating system's or as metadata sidecars, so far. */
   readonly ignored?: number
   close?(): Promise<void>

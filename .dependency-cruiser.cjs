@@ -1,0 +1,82 @@
+/** The arrows of docs/architecture.md. Imports point at core; nothing points out of it. */
+const SDK = '(^|node_modules/)(@aws-sdk|@smithy)/'
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: '^src/(index|s3)\\.ts$' }, to: {} },
+    { name: 'only-known-modules', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'no-dev-dependencies',
+      severity: 'error',
+      from: { path: '^src' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'] },
+    },
+    {
+      name: 'core-is-pure',
+      comment: 'core does no I/O: of the platform it knows node:crypto, of packages node-forge.',
+      severity: 'error',
+      from: { path: '^src/core/' },
+      to: { pathNot: ['^src/core/', '^(node:)?crypto$', 'node_modules/(@types/)?node-forge/'] },
+    },
+    {
+      name: 'reports-know-core-only',
+      severity: 'error',
+      from: { path: '^src/reports/' },
+      to: { path: '^src/', pathNot: ['^src/reports/', '^src/core/', '^src/errors\\.ts$'] },
+    },
+    {
+      name: 'sources-know-core-only',
+      severity: 'error',
+      from: { path: '^src/sources/' },
+      to: { path: '^src/', pathNot: ['^src/sources/', '^src/core/', '^src/aws/', '^src/errors\\.ts$'] },
+    },
+    {
+      name: 'keys-know-core-only',
+      severity: 'error',
+      from: { path: '^src/keys/' },
+      to: { path: '^src/', pathNot: ['^src/keys/', '^src/core/', '^src/aws/', '^src/errors\\.ts$'] },
+    },
+    {
+      name: 'engine-knows-no-store',
+      comment: 'The engine sees the types of a source and of a key source, never an implementation.',
+      severity: 'error',
+      from: { path: '^src/engine/' },
+      to: {
+        path: '^src/',
+        pathNot: [
+          '^src/engine/',
+          '^src/core/',
+          '^src/(errors|version)\\.ts$',
+          '^src/sources/(source|metadata-file)\\.ts$',
+          '^src/keys/key-source\\.ts$',
+        ],
+      },
+    },
+    { name: 'only-cli-knows-cli', severity: 'error', from: { pathNot: '^src/cli/' }, to: { path: '^src/cli/' } },
+    {
+      name: 'the-sdk-has-two-doors',
+      comment: 'Only the S3 source and the CloudTrail key source know the AWS SDK.',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: ['^src/sources/s3[^/]*\\.ts$', '^src/sources/s3/', '^src/keys/cloudtrail[^/]*\\.ts$', '^src/aws/'],
+      },
+      to: { path: SDK },
+    },
+    {
+      name: 'aws-is-loaded-on-demand',
+      comment: 'A directory run never loads the SDK: its two doors are only ever imported dynamically, but by src/s3.ts.',
+      severity: 'error',
+      from: { path: '^src/(cli|engine|reports|core|index\\.ts)' },
+      to: { path: '^src/(s3\\.ts|sources/s3|keys/cloudtrail)', dependencyTypesNot: ['dynamic-import', 'type-only'] },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+  },
+}

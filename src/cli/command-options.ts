@@ -1,0 +1,141 @@
+/** The options of the commands, with their help. What they mean is in docs/cli.md. */
+import { Command, Option } from 'commander'
+import { VERSION } from '../version.js'
+import {
+  accountId,
+  endpointUrl,
+  place,
+  region,
+  reportTargets,
+  several,
+  single,
+  text,
+  time,
+  trailArn,
+  trailName,
+  wholeNumber,
+} from './values.js'
+
+const MAX_CONCURRENCY = 1024
+const MAX_WORKERS = 64
+
+const RANGE = 'What to check:'
+const EVIDENCE = 'What it is checked with:'
+const RUN = 'How to run:'
+const REPORT = 'Reports:'
+
+/** `verify-trail [verify]`. One command and not a subcommand: its options may stand before its name, and help shows all at once. */
+export function verifyCommand(): Command {
+  const command = new Command('verify-trail')
+    .usage('[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json')
+    .description('Proves, or disproves, the integrity of AWS CloudTrail logs: digest chains, signatures and every log file.')
+    .argument('[source...]', 's3://bucket[/prefix], or the directory of an exported bucket')
+    .version(VERSION, '--version', 'print the version')
+    .helpOption('--help', 'print this help')
+    .allowExcessArguments(true)
+  for (const [heading, options] of verifyOptionGroups()) {
+    for (const option of options) command.addOption(option.helpGroup(heading))
+  }
+  return command.addHelpText('after', `\n${EXIT_CODES}`)
+}
+
+const EXIT_CODES =
+  'Exit code: 0 valid, 1 invalid, 2 usage or environment error, 3 unverified, or interrupted with nothing invalid.\n' +
+  'Times are ISO 8601: offsets are honoured, without one it is UTC, a date is its midnight UTC.'
+
+function verifyOptionGroups(): [string, Option[]][] {
+  return [
+    [RANGE, scopeOptions()],
+    [EVIDENCE, evidenceOptions()],
+    [RUN, [...runOptions(), ...awsOptions()]],
+    [REPORT, reportOptions()],
+  ]
+}
+
+function scopeOptions(): Option[] {
+  return [
+    ...rangeOptions(),
+    option(
+      '--trail-arn <arn>',
+      'the trail with this ARN; where no source is given, CloudTrail is asked for its bucket',
+      single(trailArn),
+    ),
+    option('--account-id <ids>', 'only these accounts (repeatable, or a,b,c)', several(accountId)),
+    option('--region <names>', 'only these source regions (repeatable, or a,b,c)', several(region)),
+    option('--trail <names>', 'only these trails (repeatable, or a,b,c)', several(trailName)),
+    new Option('--unvalidated-trails', 'trails without log file validation deliver into the same folders'),
+  ]
+}
+
+function rangeOptions(): Option[] {
+  return [
+    option('--start-time <time>', 'from here (included)', single(time)),
+    option('--end-time <time>', 'to here (excluded)', single(time)),
+  ]
+}
+
+function evidenceOptions(): Option[] {
+  return [
+    option(
+      '--public-keys <file>',
+      'saved list-public-keys answers, a file or a directory of them; for s3:// CloudTrail is asked',
+      single(text),
+    ),
+    option('--metadata <file>', 'JSON with the S3 user metadata of the objects of an export', single(text)),
+    option('--bucket <name[/prefix]>', 'the original place of an export or of a replica bucket', single(place)),
+  ]
+}
+
+function runOptions(): Option[] {
+  return [
+    option('--concurrency <n>', `reads at a time, 1 to ${MAX_CONCURRENCY} (default 64)`, single(wholeNumber(1, MAX_CONCURRENCY))),
+    option(
+      '--workers <n>',
+      `threads, 0 to ${MAX_WORKERS}; accepted, and without effect yet`,
+      single(wholeNumber(0, MAX_WORKERS)),
+    ),
+  ]
+}
+
+function awsOptions(): Option[] {
+  return [
+    option(
+      '--endpoint-url <url>',
+      'an S3 endpoint other than AWS (path style then); CloudTrail has AWS_ENDPOINT_URL_CLOUDTRAIL',
+      single(endpointUrl),
+    ),
+    option('--profile <name>', 'a profile of the AWS configuration', single(text)),
+  ]
+}
+
+function reportOptions(): Option[] {
+  return [
+    new Option('--json', 'one JSON report on stdout').conflicts('ndjson'),
+    new Option('--ndjson', 'one JSON record a line on stdout, as results are known'),
+    new Option('-o, --output <file>', 'also a report file: .json, .ndjson or .txt (repeatable)').argParser(reportTargets),
+    new Option('-v, --verbose', 'the text report names every digest and log file').conflicts('quiet'),
+    new Option('-q, --quiet', 'no progress; the text report is the verdict alone'),
+    new Option('--no-progress', 'no progress on stderr'),
+    new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'),
+  ]
+}
+
+/** `verify-trail keys`. */
+export function keysCommand(): Command {
+  const command = new Command('verify-trail keys')
+    .usage('(s3://bucket[/prefix]… | --region R…) -o FILE [options]')
+    .description("Saves CloudTrail's public keys for use without a network, with --public-keys.")
+    .argument('[source...]', 's3://bucket[/prefix]: the regions of its digests, and their time')
+    .helpOption('--help', 'print this help')
+    .allowExcessArguments(true)
+    .addOption(option('--region <names>', 'these regions (repeatable, or a,b,c)', several(region)))
+  for (const each of [...rangeOptions(), ...awsOptions()]) command.addOption(each)
+  return command
+    .addOption(option('-o, --output <file>', 'where to save them', single(text)))
+    .addOption(new Option('-q, --quiet', 'say nothing but errors'))
+}
+
+function option<T>(flags: string, description: string, parser: (value: string, previous: T | undefined) => T): Option {
+  // A previous value is what the same parser returned, or undefined; commander types it as never absent.
+  return new Option(flags, description).argParser<T | undefined>(parser)
+}
