@@ -2,8 +2,8 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
-import { type ListedObject, parsePublicKeyList, type PublicKeySource, type ReadAnswer, type Source } from '../src/index.js'
 import { formatTime } from '../src/core/time.js'
+import { type ListedObject, type PublicKeySource, parsePublicKeyList, type ReadAnswer, type Source } from '../src/index.js'
 
 export interface GeneratedOptions {
   readonly accounts: number
@@ -61,7 +61,9 @@ export function generate(options: GeneratedOptions): Generated {
   const value = publicKey.export({ type: 'pkcs1', format: 'der' })
   const fingerprint = createHash('md5').update(value).digest('hex')
   const validity = { ValidityStartTime: '2020-01-01T00:00:00Z', ValidityEndTime: '2040-01-01T00:00:00Z' }
-  const publicKeyList = JSON.stringify({ PublicKeyList: [{ Value: value.toString('base64'), Fingerprint: fingerprint, ...validity }] })
+  const publicKeyList = JSON.stringify({
+    PublicKeyList: [{ Value: value.toString('base64'), Fingerprint: fingerprint, ...validity }],
+  })
   const list = parsePublicKeyList(Buffer.from(publicKeyList))
   const [key] = list.ok ? list.keys : []
   if (key === undefined) throw new Error('the generated key cannot be read')
@@ -109,7 +111,12 @@ export class GeneratedSource implements Source {
     for (let hour = 0; hour <= this.#options.hours; hour++) {
       const body = this.#digest(chain, hour)
       const hash = createHash('sha256').update(body).digest('hex')
-      const data = [formatTime(START + hour * HOUR), `${BUCKET}/${digestKey(chain, hour)}`, hash, chain.signatures[hour - 1] ?? 'null']
+      const data = [
+        formatTime(START + hour * HOUR),
+        `${BUCKET}/${digestKey(chain, hour)}`,
+        hash,
+        chain.signatures[hour - 1] ?? 'null',
+      ]
       chain.hashes.push(hash)
       chain.signatures.push(sign('sha256', Buffer.from(data.join('\n')), key).toString('hex'))
     }
@@ -118,14 +125,17 @@ export class GeneratedSource implements Source {
   #digest(chain: Chain, hour: number): string {
     const end = START + hour * HOUR
     const previous = hour === 0 ? null : digestKey(chain, hour - 1)
-    const logFiles = hour === 0 ? [] : Array.from({ length: this.#options.logFilesPerHour }, (_, n) => ({
-      s3Bucket: BUCKET,
-      s3Object: this.#logKey(chain, hour, n),
-      hashValue: this.#logHash,
-      hashAlgorithm: 'SHA-256',
-      newestEventTime: formatTime(end),
-      oldestEventTime: formatTime(end),
-    }))
+    const logFiles =
+      hour === 0
+        ? []
+        : Array.from({ length: this.#options.logFilesPerHour }, (_, n) => ({
+            s3Bucket: BUCKET,
+            s3Object: this.#logKey(chain, hour, n),
+            hashValue: this.#logHash,
+            hashAlgorithm: 'SHA-256',
+            newestEventTime: formatTime(end),
+            oldestEventTime: formatTime(end),
+          }))
     return JSON.stringify({
       awsAccountId: chain.accountId,
       digestStartTime: formatTime(end - HOUR),
@@ -165,7 +175,10 @@ export class GeneratedSource implements Source {
     if (parts.length === 2) return named(['CloudTrail', 'CloudTrail-Digest'])
     if (parts.length === 3) return named(chains.filter((chain) => chain.accountId === parts[1]).map((chain) => chain.region))
     const days = Array.from({ length: Math.ceil(this.#options.hours / 24) + 1 }, (_, n) => `${day(START + n * 24 * HOUR)}/`)
-    const rest = parts.slice(4).map((part) => `${part}/`).join('')
+    const rest = parts
+      .slice(4)
+      .map((part) => `${part}/`)
+      .join('')
     return named(days.filter((one) => one.startsWith(rest)).map((one) => one.slice(rest.length).split('/')[0] ?? ''))
   }
 

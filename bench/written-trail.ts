@@ -1,7 +1,7 @@
 /** Writes a generated trail to a directory, as an export has it. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { generate, type GeneratedOptions } from './generated-source.js'
+import { type GeneratedOptions, generate } from './generated-source.js'
 
 export interface WrittenTrail {
   readonly directory: string

@@ -4,7 +4,18 @@ import { S3Client } from '@aws-sdk/client-s3'
 import t from 'tap'
 import { directorySource, memorySource, type Result, type Source } from '../src/index.js'
 import { s3Source } from '../src/s3.js'
-import { bucketObjects, type Case, type CaseRun, caseMetadata, caseObjects, casePath, differences, exitCode, readCases, runCase } from './support/cases.js'
+import {
+  bucketObjects,
+  type Case,
+  type CaseRun,
+  caseMetadata,
+  caseObjects,
+  casePath,
+  differences,
+  exitCode,
+  readCases,
+  runCase,
+} from './support/cases.js'
 import { emptyBucket, type PutObject, putObjects } from './support/put-objects.js'
 import { startRadosgw } from './support/radosgw.js'
 
@@ -12,13 +23,19 @@ const cases = readCases()
 
 /** A run's results without what may differ between two runs over equal input. */
 function comparable({ results }: CaseRun): Result[] {
-  return results.map((result) => (result.kind === 'summary' ? { ...result, run: { ...result.run, startedAt: '', finishedAt: '', sources: [] } } : result))
+  return results.map((result) =>
+    result.kind === 'summary' ? { ...result, run: { ...result.run, startedAt: '', finishedAt: '', sources: [] } } : result,
+  )
 }
 
 async function inMemory(one: Case): Promise<Source[]> {
   const onDisk = await Promise.all(one.sources.map((folder) => directorySource(join(casePath(one.name), folder))))
   return onDisk.map((source, index) =>
-    memorySource({ name: source.name, path: source.path ?? [], objects: caseObjects(join(casePath(one.name), one.sources[index] ?? '')) }),
+    memorySource({
+      name: source.name,
+      path: source.path ?? [],
+      objects: caseObjects(join(casePath(one.name), one.sources[index] ?? '')),
+    }),
   )
 }
 
@@ -30,8 +47,16 @@ t.test('every case from a directory', async (t) => {
     t.equal(exitCode(run), one.expected.exit, `${one.name}: exit code`)
     const ignored = sources.some((source) => (source.ignored ?? 0) > 0)
     if (ignored) continue
-    const other = await runCase(one, await inMemory(one), { metadata: caseMetadata(one), concurrency: 3, doubleCheckSignatures: true })
-    t.strictSame(comparable(other), comparable(run), `${one.name}: the same from memory, at another concurrency, with signatures checked twice`)
+    const other = await runCase(one, await inMemory(one), {
+      metadata: caseMetadata(one),
+      concurrency: 3,
+      doubleCheckSignatures: true,
+    })
+    t.strictSame(
+      comparable(other),
+      comparable(run),
+      `${one.name}: the same from memory, at another concurrency, with signatures checked twice`,
+    )
   }
 })
 
@@ -50,7 +75,14 @@ function storedObjects(one: Case, bucket: string): Map<string, PutObject> {
 function noBucket(bucket: string): Source {
   const answer = { kind: 'unreadable', reason: 'no-such-bucket', detail: 'NoSuchBucket (HTTP 404)' } as const
   const none = memorySource({ name: `s3://${bucket}`, bucket, kind: 'store', objects: new Map() })
-  return { name: none.name, kind: none.kind, bucket, folders: async () => answer, list: none.list.bind(none), read: async () => answer }
+  return {
+    name: none.name,
+    kind: none.kind,
+    bucket,
+    folders: async () => answer,
+    list: none.list.bind(none),
+    read: async () => answer,
+  }
 }
 
 t.test('every case from a store in memory and from a real S3 server', async (t) => {

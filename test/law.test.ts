@@ -2,15 +2,26 @@
  * The law: change one byte anywhere, and unless the inflated content is the same, the run is never valid. Exempt is what
  * carries no meaning: gzip header fields, another deflate encoding, hex case, metadata that nobody reads.
  */
+
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
 import { memorySource, parseMetadata, parseObjectKey } from '../src/index.js'
 import { type Case, caseObjects, casePath, readCases, runCase } from './support/cases.js'
-import { readFileSync } from 'node:fs'
 
-const NAMES = ['plain', 'prefixed', 'organization', 'two-regions', 'two-trails', 'backfill-left-out', 'key-rotation', 'escaped-slashes', 'families-listed']
+const NAMES = [
+  'plain',
+  'prefixed',
+  'organization',
+  'two-regions',
+  'two-trails',
+  'backfill-left-out',
+  'key-rotation',
+  'escaped-slashes',
+  'families-listed',
+]
 const cases = readCases().filter(({ name, sources }) => NAMES.includes(name) && sources.length === 1)
 
 interface Evidence {
@@ -64,7 +75,7 @@ t.test('an untouched trail is valid', async (t) => {
 })
 
 t.test('one changed byte in any object never leaves the run valid', async (t) => {
-    const change = fc.record({ trail: anyTrail, object: fc.nat(), at: fc.nat(), xor: fc.integer({ min: 1, max: 255 }) })
+  const change = fc.record({ trail: anyTrail, object: fc.nat(), at: fc.nat(), xor: fc.integer({ min: 1, max: 255 }) })
   await fc.assert(
     fc.asyncProperty(change, async ({ trail: index, object, at, xor }) => {
       const trail = trailOf(index)
@@ -82,7 +93,7 @@ t.test('one changed byte in any object never leaves the run valid', async (t) =>
 })
 
 t.test('one byte more or less in any object never leaves the run valid', async (t) => {
-    const change = fc.record({ trail: anyTrail, object: fc.nat(), at: fc.nat(), byte: fc.option(fc.integer({ min: 0, max: 255 })) })
+  const change = fc.record({ trail: anyTrail, object: fc.nat(), at: fc.nat(), byte: fc.option(fc.integer({ min: 0, max: 255 })) })
   await fc.assert(
     fc.asyncProperty(change, async ({ trail: index, object, at, byte }) => {
       const trail = trailOf(index)
@@ -102,7 +113,13 @@ t.test('one byte more or less in any object never leaves the run valid', async (
 })
 
 t.test('one changed character in the metadata of any digest never leaves the run valid', async (t) => {
-    const change = fc.record({ trail: anyTrail, object: fc.nat(), field: fc.nat(), at: fc.nat(), to: fc.constantFrom(...'0123456789abcdefgGxZ -') })
+  const change = fc.record({
+    trail: anyTrail,
+    object: fc.nat(),
+    field: fc.nat(),
+    at: fc.nat(),
+    to: fc.constantFrom(...'0123456789abcdefgGxZ -'),
+  })
   await fc.assert(
     fc.asyncProperty(change, async ({ trail: index, object, field, at, to }) => {
       const trail = trailOf(index)

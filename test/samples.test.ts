@@ -41,7 +41,11 @@ async function check(t: Test, name: string, source: Source, withFile: boolean): 
     if (result.kind === 'summary') exit = { valid: 0, invalid: 1, unverified: 3 }[result.verdict]
   }
   t.ok(expected.exit.includes(exit ?? -1), `${name}: exit code ${exit}`)
-  t.strictSame(expected.codes.filter((code) => !codes.has(code)), [], `${name}: its codes`)
+  t.strictSame(
+    expected.codes.filter((code) => !codes.has(code)),
+    [],
+    `${name}: its codes`,
+  )
   if (expected.exit.includes(0)) t.equal(codes.size, 0, `${name}: nothing else`)
 }
 

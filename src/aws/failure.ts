@@ -26,20 +26,36 @@ export interface Failure {
   readonly status: number | undefined
   /** The bucket's region, where the answer names it. */
   readonly region: string | undefined
+  /** In ms: when the store wants to be asked again. */
+  readonly retryAfter: number | undefined
   readonly altered: boolean
+}
+
+/** An answer that says no, of a request that the SDK did not send. */
+export class AnswerError extends Error {
+  override readonly name = 'AnswerError'
+  readonly failure: Failure
+
+  constructor(failure: Failure) {
+    super(failure.message)
+    this.failure = failure
+  }
 }
 
 /** Never throws. */
 export function parseFailure(error: unknown): Failure {
+  if (error instanceof AnswerError) return error.failure
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
   const status = property(property(error, '$metadata'), 'httpStatusCode')
   const code = status === undefined ? (property(error, 'code') ?? (name === 'TimeoutError' ? TIMED_OUT : undefined)) : undefined
-  const region = property(property(property(error, '$response'), 'headers'), 'x-amz-bucket-region') ?? property(error, 'Region')
+  const headers = property(property(error, '$response'), 'headers')
+  const region = property(headers, 'x-amz-bucket-region') ?? property(error, 'Region')
   return {
     code: typeof code === 'string' ? code : name,
     message,
     status: typeof status === 'number' ? status : undefined,
     region: typeof region === 'string' ? region : undefined,
+    retryAfter: parseRetryAfter(property(headers, 'retry-after'), property(headers, 'date')),
     altered: error instanceof TransferError && error.kind === 'altered',
   }
 }
@@ -48,8 +64,16 @@ function property(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
 }
 
+/** Seconds, or a date by the clock of whoever sent it. */
+export function parseRetryAfter(value: unknown, date: unknown): number | undefined {
+  if (typeof value !== 'string') return undefined
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
+  const wait = Date.parse(value) - (Date.parse(String(date)) || Date.now())
+  return wait >= 0 ? wait : undefined
+}
+
 const THROTTLED = /^(?:SlowDown|Throttl.*|TooManyRequests.*|RequestLimitExceeded|BandwidthLimitExceeded|ServiceUnavailable)$/
-const REPEATABLE = /^(?:InternalError|RequestTimeout|RequestTimeTooSkewed|OperationAborted)$/
+const REPEATABLE = /^(?:InternalError|RequestTimeout|OperationAborted)$/
 /** Node's codes for broken connections; those of TLS and of wrong use begin with ERR_ or name a certificate. */
 const BROKEN = /^(?:E(?!RR_)[A-Z_]+|HPE_.*|ERR_STREAM_PREMATURE_CLOSE|TransferError)$/
 /** Whoever asks is not known: no request of this run will be answered. */
@@ -61,7 +85,17 @@ export function isCredentialsFailure({ code }: Failure): boolean {
   return CREDENTIALS.test(code)
 }
 
-function isThrottled({ code, status }: Failure): boolean {
+/** Whether other credentials of the same provider may do. */
+export function isExpired({ code }: Failure): boolean {
+  return /^(?:ExpiredToken.*|TokenRefreshRequired)$/.test(code)
+}
+
+/** Whether a request signed by a better clock may do. */
+export function isSkewed({ code }: Failure): boolean {
+  return code === 'RequestTimeTooSkewed'
+}
+
+export function isThrottled({ code, status }: Failure): boolean {
   return THROTTLED.test(code) || status === 429 || status === 503
 }
 

@@ -91,7 +91,7 @@ function runOptions(): Option[] {
     option('--concurrency <n>', `reads at a time, 1 to ${MAX_CONCURRENCY} (default 64)`, single(wholeNumber(1, MAX_CONCURRENCY))),
     option(
       '--workers <n>',
-      `threads, 0 to ${MAX_WORKERS}; accepted, and without effect yet`,
+      `threads that measure log files, 0 to ${MAX_WORKERS} (default: one a processor, for large runs)`,
       single(wholeNumber(0, MAX_WORKERS)),
     ),
   ]

@@ -65,9 +65,9 @@ async function readMetadata(path: string): Promise<MetadataFile> {
 }
 
 function engineOptions(command: VerifyCommand): Omit<VerifyTrailOptions, 'sources'> {
-  const { startTime, endTime, accountIds, regions, trailArn, bucket, unvalidatedTrails, concurrency } = command
+  const { startTime, endTime, accountIds, regions, trailArn, bucket, unvalidatedTrails, concurrency, workers } = command
   const trails = trailArn === undefined ? command.trails : [trailArn.name]
-  const optional = { startTime, endTime, homeRegion: trailArn?.homeRegion, originalPlace: bucket, concurrency }
+  const optional = { startTime, endTime, homeRegion: trailArn?.homeRegion, originalPlace: bucket, concurrency, workers }
   return { accountIds, regions, trails, unvalidatedTrails, ...given(optional) }
 }
 

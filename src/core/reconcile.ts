@@ -24,11 +24,19 @@ export interface ReconcileRequest {
   readonly unvalidatedTrails: boolean
 }
 
+interface Standing {
+  readonly standing: StandingClaim['standing']
+  readonly judged: boolean
+  readonly record: DigestRecord
+  /** `s3://bucket/key` */
+  readonly name: string
+}
+
 /** What the digests of an account and region are worth to its log files. */
 export class LogFileContext {
   readonly #request: ReconcileRequest
   readonly #chains: readonly JudgedChain[]
-  readonly #standings = new Map<number, { standing: StandingClaim['standing']; judged: boolean; record: DigestRecord }>()
+  readonly #standings = new Map<number, Standing>()
   readonly #families = new Set<string>()
   readonly #places = new Map<JudgedChain, Set<number>>()
   readonly #backfillUnproven: boolean
@@ -52,7 +60,7 @@ export class LogFileContext {
     for (const digest of chain.chain.digests) {
       const { record } = digest
       const standing = standingOf(digest, chain.unsigned)
-      this.#standings.set(record.ordinal, { standing, judged: judged.has(record), record })
+      this.#standings.set(record.ordinal, { standing, judged: judged.has(record), record, name: objectName(record) })
       if (!digest.vouches) continue
       places.add(record.place)
       for (const family of record.families) this.#families.add(family)
@@ -61,10 +69,17 @@ export class LogFileContext {
   }
 
   /** Turns a digest's claim into what it is worth. */
-  claim(claim: { readonly hash: string; readonly algorithm: string; readonly ordinal: number }): StandingClaim {
-    const of = this.#standings.get(claim.ordinal)
-    const digest = of === undefined ? '' : objectName(of.record)
-    return { ...claim, digest, standing: of?.standing ?? 'invalid' }
+  claim({
+    hash,
+    algorithm,
+    ordinal,
+  }: {
+    readonly hash: string
+    readonly algorithm: string
+    readonly ordinal: number
+  }): StandingClaim {
+    const of = this.#standings.get(ordinal)
+    return { hash, algorithm, ordinal, digest: of?.name ?? '', standing: of?.standing ?? 'invalid' }
   }
 
   /** The digest that a claim comes from, to mark what became of its log files. */

@@ -26,20 +26,50 @@ export function parseCloudTrailTime(text: string): number | undefined {
   return realTime(date, hour, minute, second)
 }
 
+const DAY = 86_400_000
+
+/** The day written last: times come in order, and a date costs more than all the rest of them. */
+let writtenDay = Number.NaN
+let writtenDate = ''
+
 /** Writes a time as ISO 8601 UTC, with milliseconds only where they are not zero. Throws a RangeError for what is no time. */
 export function formatTime(ms: number): string {
-  return new Date(ms).toISOString().replace('.000Z', 'Z')
+  const day = Math.floor(ms / DAY)
+  if (day !== writtenDay) {
+    writtenDate = new Date(day * DAY).toISOString().slice(0, -13)
+    writtenDay = day
+  }
+  const rest = ms - day * DAY
+  const seconds = Math.floor(rest / 1000)
+  const time = `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`
+  const fraction = rest % 1000
+  return fraction === 0 ? `${writtenDate}T${time}Z` : `${writtenDate}T${time}.${String(Math.trunc(fraction)).padStart(3, '0')}Z`
 }
+
+function two(number: number): string {
+  return number < 10 ? `0${number}` : `${number}`
+}
+
+let readDate = ''
+let readMidnight: number | undefined
 
 /** Date.UTC lets 30 February roll over into March, and takes year 26 for 1926: only what comes back unchanged is real. */
 function realTime(date: string, hour: string, minute: string, second: string): number | undefined {
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined
+  if (date !== readDate) {
+    readMidnight = midnightOf(date)
+    readDate = date
+  }
+  if (readMidnight === undefined) return undefined
+  return readMidnight + ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000
+}
+
+function midnightOf(date: string): number | undefined {
   const year = Number(date.slice(0, 4))
   const month = Number(date.slice(5, 7)) - 1
   const midnight = Date.UTC(year, month, Number(date.slice(8, 10)))
   const rolled = new Date(midnight)
-  if (rolled.getUTCFullYear() !== year || rolled.getUTCMonth() !== month) return undefined
-  return midnight + ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000
+  return rolled.getUTCFullYear() === year && rolled.getUTCMonth() === month ? midnight : undefined
 }
 
 /** `Z`, `+hh:mm` or `+hhmm`, as milliseconds east of UTC. */

@@ -27,7 +27,8 @@ const PAGE = 1000
 
 async function* listAll(source: Source, prefix: string, signal: AbortSignal): AsyncGenerator<readonly Entry[], void, undefined> {
   if (source.pages !== undefined) {
-    for await (const page of source.pages(prefix, { signal })) yield page.some(isMarker) ? page.filter((entry) => !isMarker(entry)) : page
+    for await (const page of source.pages(prefix, { signal }))
+      yield page.some(isMarker) ? page.filter((entry) => !isMarker(entry)) : page
     return
   }
   let page: Entry[] = []
@@ -55,7 +56,9 @@ async function* listLevel(
 ): AsyncGenerator<readonly Entry[], void, undefined> {
   const below = await source.folders(folder, { signal })
   if (!('folders' in below)) {
-    yield [{ kind: 'unreadable', key: folder, reason: below.reason, ...(below.detail === undefined ? {} : { detail: below.detail }) }]
+    yield [
+      { kind: 'unreadable', key: folder, reason: below.reason, ...(below.detail === undefined ? {} : { detail: below.detail }) },
+    ]
     return
   }
   const children: { readonly key: string; readonly entry?: Entry }[] = [

@@ -87,7 +87,8 @@ class LogWalk {
 
   /** Claims and listings, merged by their original bucket and key. */
   async *groups(claims: AsyncIterable<readonly Claim[]>): AsyncGenerator<readonly Group[], void, undefined> {
-    const byKey = (a: Row, b: Row): number => (a.bucket === b.bucket ? 0 : compareKeys(a.bucket, b.bucket)) || compareKeys(a.key, b.key)
+    const byKey = (a: Row, b: Row): number =>
+      (a.bucket === b.bucket ? 0 : compareKeys(a.bucket, b.bucket)) || compareKeys(a.key, b.key)
     const listings = this.#scope.parts.map((part) => this.#listing(part))
     let current: OpenGroup | undefined
     for await (const rows of mergePages<Row>([claimRows(claims), ...listings], byKey)) {
@@ -146,15 +147,18 @@ class LogWalk {
 
   /** What the claims are worth. An invalid digest's claims count only within its own bucket, account and region. */
   #standing(group: Group): StandingClaim[] {
-    const { name } = group
-    return group.claims
-      .map((claim) => this.#context.claim(claim))
-      .filter((claim) => {
-        if (claim.standing !== 'invalid') return true
-        const digest = this.#context.record(claim.ordinal)
-        const own = name.kind === 'log-file' || name.kind === 'foreign' ? name : undefined
-        return digest?.bucket === group.bucket && digest.name.accountId === own?.accountId && digest.name.region === own?.region
-      })
+    const claims: StandingClaim[] = []
+    for (const written of group.claims) {
+      const claim = this.#context.claim(written)
+      if (claim.standing !== 'invalid' || this.#isOwn(group, claim)) claims.push(claim)
+    }
+    return claims
+  }
+
+  #isOwn({ bucket, name }: Group, claim: StandingClaim): boolean {
+    const digest = this.#context.record(claim.ordinal)
+    if (digest === undefined || (name.kind !== 'log-file' && name.kind !== 'foreign')) return false
+    return digest.bucket === bucket && digest.name.accountId === name.accountId && digest.name.region === name.region
   }
 
   #unclaimed(group: Group, place: number): JudgedLogFile | undefined {
@@ -265,7 +269,8 @@ const VERDICTS: Readonly<Record<LogFileStatus, Verdict>> = {
 
 async function* claimRows(claims: AsyncIterable<readonly Claim[]>): AsyncGenerator<readonly Row[], void, undefined> {
   for await (const page of claims) {
-    for (let at = 0; at < page.length; at += ROWS) yield page.slice(at, at + ROWS).map((claim) => ({ bucket: claim.bucket, key: claim.key, claim }))
+    for (let at = 0; at < page.length; at += ROWS)
+      yield page.slice(at, at + ROWS).map((claim) => ({ bucket: claim.bucket, key: claim.key, claim }))
   }
 }
 
@@ -273,5 +278,8 @@ const ROWS = 1024
 
 function outOfOrder(source: Source, before: string, key: string): VerifyTrailError {
   const quoted = (text: string): string => JSON.stringify(text.slice(0, 200))
-  return new VerifyTrailError('ERR_LISTING_ORDER', `${source.name} lists keys out of byte order: ${quoted(key)} after ${quoted(before)}`)
+  return new VerifyTrailError(
+    'ERR_LISTING_ORDER',
+    `${source.name} lists keys out of byte order: ${quoted(key)} after ${quoted(before)}`,
+  )
 }

@@ -65,6 +65,9 @@ parentPort?.on('message', (batch: Batch | 'close') => {
   void measureBatch(batch).then(
     (facts) => parentPort?.postMessage({ id: batch.id, facts } satisfies BatchDone),
     // Out of memory, or a source that cannot be opened: this thread's end, seen by the pool.
-    (error: unknown) => queueMicrotask(() => { throw error }),
+    (error: unknown) =>
+      queueMicrotask(() => {
+        throw error
+      }),
   )
 })

@@ -113,7 +113,18 @@ class Verification {
     const measuring = { maxInflatedBytes: this.#options.maxInflatedBytes, signal, limit, concurrency }
     const { workers } = this.#options
     const measurer = workers === 0 ? new MeasurerHere(measuring) : new WorkerPool(measuring, workers)
-    return { options: this.#options, signal, discovery, places: discovery.places, reader, budget, progress, measurer, range, live }
+    return {
+      options: this.#options,
+      signal,
+      discovery,
+      places: discovery.places,
+      reader,
+      budget,
+      progress,
+      measurer,
+      range,
+      live,
+    }
   }
 
   #count<R extends Exclude<ScopeResult, ScopeEnd>>(result: R): R {

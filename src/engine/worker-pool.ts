@@ -25,6 +25,8 @@ interface Job {
 class Lane {
   readonly worker: Worker
   readonly batches = new Map<number, readonly Job[]>()
+  /** What it has now may end it. */
+  alone = false
   ended = false
 
   constructor(worker: Worker) {
@@ -96,24 +98,30 @@ export class WorkerPool implements Measurer {
 
   #flush(): void {
     while (this.#queue.length > 0 && !this.#closed) {
-      const lane = this.#freeLane()
-      if (lane === undefined) return
-      // What ended a worker goes alone, so that it takes nothing with it.
+      // What was with a worker when it ended goes alone now, so that it takes nothing with it a second time.
       const alone = (this.#queue[0]?.failures ?? 0) > 0
+      const lane = this.#freeLane(alone ? 1 : BATCHES_IN_FLIGHT)
+      if (lane === undefined) return
+      lane.alone = alone
       this.#send(lane, this.#queue.splice(0, alone ? 1 : this.#batchFiles()))
     }
   }
 
-  #freeLane(): Lane | undefined {
+  /** A worker with fewer than so many batches in flight; a new one where there are not enough yet. */
+  #freeLane(batches: number): Lane | undefined {
     let best: Lane | undefined
-    for (const lane of this.#lanes) if (best === undefined || lane.batches.size < best.batches.size) best = lane
+    for (const lane of this.#lanes) {
+      if ((!lane.alone || lane.batches.size === 0) && (best === undefined || lane.batches.size < best.batches.size)) best = lane
+    }
     if (this.#lanes.length < this.#size && (best === undefined || best.batches.size > 0)) return this.#start()
-    return best !== undefined && best.batches.size < BATCHES_IN_FLIGHT ? best : undefined
+    return best !== undefined && best.batches.size < batches ? best : undefined
   }
 
   #start(): Lane {
     const workerData: WorkerSettings = { maxInflatedBytes: this.#options.maxInflatedBytes }
-    const lane = new Lane(new Worker(new URL('./measure-worker.js', import.meta.url), { workerData, name: 'verify-trail measure' }))
+    const lane = new Lane(
+      new Worker(new URL('./measure-worker.js', import.meta.url), { workerData, name: 'verify-trail measure' }),
+    )
     lane.worker.on('message', (done: BatchDone) => this.#done(lane, done))
     lane.worker.on('error', () => this.#ended(lane))
     lane.worker.on('exit', () => this.#ended(lane))

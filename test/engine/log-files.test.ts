@@ -520,6 +520,25 @@ t.test('no end asked: claimed only by later digests that lack only a signature',
   t.strictSame(asked.of(log), ['unverified', 'LOG_FILE_CLAIM_UNTRUSTED digest-unverified'], 'with an end asked it is untrusted')
 })
 
+t.test('an unsigned digest beyond the default range excuses no log file in a proven hour', async (t) => {
+  const rows: readonly [sentence: string, at: number, start: number | null, end: number | null][] = [
+    ['planted after the default end', on('13:00:00'), on('08:00:00'), null],
+    ['planted years after the default end', Date.parse('2031-03-14T09:30:00Z'), on('08:00:00'), null],
+    ['planted before the default start', on('05:00:00'), null, on('11:00:00')],
+    ['planted before the default start, no end asked', on('05:00:00'), null, null],
+  ]
+  for (const [sentence, at, start, end] of rows) {
+    const world = quietWorld(4)
+    const log = { ...world.plant(on('09:30:00')), ...textOf(world, on('09:30:00')) }
+    const forger = world.also({ start: iso(at) })
+    forger.last = world.digest(4)
+    forger.digest({ ...quiet, listed: [log], ...unsigned })
+    const run = await verify(world.store, start, end, { now: new Date(on('16:00:00')) })
+    t.not(run.verdict, 'valid', sentence)
+    t.notOk(run.of(log).includes('pending'), `${sentence}: it is not pending`)
+  }
+})
+
 t.test('claims of digests that are not valid', async (t) => {
   const forged: DigestOptions = { logs: [{ minutes: 30 }], ...byAttacker }
   const other: DigestOptions = { logs: [{ minutes: 30 }], ...unsigned }

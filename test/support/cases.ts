@@ -107,6 +107,7 @@ export async function runCase(
   more: {
     readonly metadata?: MetadataFile | undefined
     readonly concurrency?: number
+    readonly workers?: number
     readonly doubleCheckSignatures?: boolean
   } = {},
 ): Promise<CaseRun> {
