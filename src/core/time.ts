@@ -36,7 +36,7 @@ let writtenDate = ''
 export function formatTime(ms: number): string {
   const day = Math.floor(ms / DAY)
   if (day !== writtenDay) {
-    writtenDate = new Date(day * DAY).toISOString().slice(0, -13)
+    writtenDate = new Date(day * DAY).toISOString().slice(0, -14)
     writtenDay = day
   }
   const rest = ms - day * DAY

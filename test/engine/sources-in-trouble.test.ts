@@ -686,6 +686,9 @@ t.test('backfill digests alone prove no hour', async (t) => {
   }
 })
 
+/** More log files than are read ahead. */
+const busy: DigestOptions = { logs: Array.from({ length: 50 }, (_, minute) => minute + 1) }
+
 /** One that takes its time for each object. */
 function slow(inner: Source): Source {
   return troubled(inner, { before: (_key, signal) => wait(5, undefined, signal === undefined ? {} : { signal }) })
@@ -701,7 +704,7 @@ t.test('a run that is aborted ends with a summary that says so', async (t) => {
   for (const kind of ['digest', 'log-file'] as const) {
     const stop = new AbortController()
     const run = verifyTrail({
-      sources: [slow(exported(hours(4).store))],
+      sources: [slow(exported(hours(4, busy).store))],
       publicKeys: publicKeys(),
       ...RANGE,
       signal: stop.signal,
@@ -738,7 +741,7 @@ t.test('a run that is aborted while the source does not answer', async (t) => {
 })
 
 t.test('what was found before a run was aborted counts', async (t) => {
-  const world = hours(4)
+  const world = hours(4, busy)
   world.store.delete(world.log(1))
   const stop = new AbortController()
   const run = verifyTrail({
