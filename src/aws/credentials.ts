@@ -2,7 +2,7 @@
 import type { Identity } from './signature-v4.js'
 
 interface ProvidedIdentity extends Identity {
-  readonly expiration?: Date | undefined
+  readonly expiration?: Date
 }
 
 /** The SDK's, memoized: all its clients of a store share it. */
@@ -47,10 +47,10 @@ export class Credentials {
   }
 
   async #provide(forceRefresh: boolean): Promise<Identity> {
-    const { accessKeyId, secretAccessKey, sessionToken, expiration } = await this.provider({ forceRefresh })
-    const expiry = expiration?.getTime() ?? Number.POSITIVE_INFINITY
-    this.#identity = { accessKeyId, secretAccessKey, sessionToken, expiration }
+    const identity = await this.provider({ forceRefresh })
+    const expiry = identity.expiration?.getTime() ?? Number.POSITIVE_INFINITY
     this.#freshUntil = Math.max(expiry - BEFORE_EXPIRY, Date.now() + SHORTEST)
-    return this.#identity
+    this.#identity = identity
+    return identity
   }
 }

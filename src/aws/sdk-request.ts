@@ -48,7 +48,7 @@ export async function objectRequests(
   input: Omit<GetObjectCommandInput, 'Key'>,
   identity: Identity,
 ): Promise<ObjectRequests | undefined> {
-  const request = await requestOf(sdk, config, { ...input, Key: KEY })
+  const request = await requestOf(sdk, { ...config, credentials: identity }, { ...input, Key: KEY })
   if (request === undefined) return undefined
   const { protocol, hostname, port, headers } = request
   const [authorization, , region, names] = AUTHORIZATION.exec(headers['authorization'] ?? '') ?? []
@@ -86,7 +86,12 @@ async function requestOf(sdk: Sdk, config: S3ClientConfig, input: GetObjectComma
   return request
 }
 
-function signAgain({ method, path, query, headers }: HttpRequest, names: readonly string[], signer: Signer, identity: Identity): string {
+function signAgain(
+  { method, path, query, headers }: HttpRequest,
+  names: readonly string[],
+  signer: Signer,
+  identity: Identity,
+): string {
   const date = headers['x-amz-date'] ?? ''
   const toSign = {
     method,

@@ -1,10 +1,10 @@
 /** Signature Version 4, as the Amazon S3 API Reference has it ("Authenticating Requests: Using the Authorization Header"). */
-import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto'
 
 export interface Identity {
   readonly accessKeyId: string
   readonly secretAccessKey: string
-  readonly sessionToken?: string | undefined
+  readonly sessionToken?: string
 }
 
 export interface RequestToSign {
@@ -44,8 +44,7 @@ export class Signer {
     const canonicalRequest = `${method}\n${path}\n${query}\n${canonicalHeaders}\n${names}\n${payloadHash}`
     const day = date.slice(0, 8)
     const scope = `${day}/${this.#region}/${this.#service}/aws4_request`
-    const hash = createHash('sha256').update(canonicalRequest).digest('hex')
-    const toSign = `AWS4-HMAC-SHA256\n${date}\n${scope}\n${hash}`
+    const toSign = `AWS4-HMAC-SHA256\n${date}\n${scope}\n${hash('sha256', canonicalRequest, 'hex')}`
     const signature = createHmac('sha256', this.#key(identity, day)).update(toSign).digest('hex')
     return `AWS4-HMAC-SHA256 Credential=${identity.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`
   }

@@ -74,7 +74,11 @@ export class SignedLane implements ObjectLane {
     ]
     if (identity.sessionToken) headers.push(['x-amz-security-token', identity.sessionToken])
     if (headers.length > 3) headers.sort(([a], [b]) => (a < b ? -1 : 1))
-    const authorization = signer.authorization({ method: 'GET', path, query: '', headers, payloadHash: NO_PAYLOAD }, identity, date)
+    const authorization = signer.authorization(
+      { method: 'GET', path, query: '', headers, payloadHash: NO_PAYLOAD },
+      identity,
+      date,
+    )
     const all = headers.flat()
     all.push('authorization', authorization, ...otherHeaders)
     if (from !== undefined) all.push('range', `bytes=${from}-`)

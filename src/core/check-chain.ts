@@ -26,13 +26,16 @@ const place = (bucket: string, key: string): string => `${bucket}/${key}`
 export class DigestChain {
   readonly id: ChainId
   readonly records: DigestRecord[] = []
+  /** The end of the oldest digest in the listing, read or not, as its name gives it. */
+  readonly oldestListed: number | null
   readonly #byPlace = new Map<string, DigestRecord[]>()
   /** Digests whose previous one has not been read (yet), by its place. */
   readonly #waiting = new Map<string, DigestRecord[]>()
   readonly #twice: boolean
 
-  constructor(id: ChainId, doubleCheckSignatures: boolean) {
+  constructor(id: ChainId, doubleCheckSignatures: boolean, oldestListed: number | null = null) {
     this.id = id
+    this.oldestListed = oldestListed
     this.#twice = doubleCheckSignatures
   }
 
@@ -113,6 +116,8 @@ export interface CheckedDigest {
 
 export interface CheckedChain {
   readonly id: ChainId
+  /** The end of the oldest digest in the listing, read or not. */
+  readonly oldestListed: number | null
   /** In order of digestEndTime, then key. */
   readonly digests: readonly CheckedDigest[]
   readonly runs: readonly Run[]
@@ -133,7 +138,7 @@ export function checkChain(chain: DigestChain): CheckedChain {
   const digests = records.map((record) => checked(chain, record, checks.get(record), { linked, outside, skips }))
   const vouching = digests.filter((digest) => digest.vouches && standard && !isStarting(digest.record))
   const covered = mergeIntervals(vouching.map((digest) => digestInterval(digest.record)))
-  return { id: chain.id, digests, runs, covered }
+  return { id: chain.id, oldestListed: chain.oldestListed, digests, runs, covered }
 }
 
 function inOrder(a: DigestRecord, b: DigestRecord): number {

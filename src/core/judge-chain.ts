@@ -36,7 +36,7 @@ export interface JudgedChain {
   /** Linked to by a valid digest, and a read answered that they are not there. */
   readonly missing: readonly { readonly record: DigestRecord; readonly observation: Observation }[]
   readonly gaps: readonly OpenHours[]
-  /** Digests after the default end, or before the default start, that lack only a signature. */
+  /** Digests beyond the default end or start that lack only a signature: named, not judged. */
   readonly unsigned: ReadonlySet<DigestRecord>
   /** Plain sentences. */
   readonly notChecked: readonly string[]
@@ -97,7 +97,7 @@ function defaultEnd(chain: CheckedChain, request: RangeRequest): number {
   const end = request.defaultEnd ?? fallback
   if (request.newestValid === null || newest === undefined) return end
   // A region whose digests come at another minute, exported at the same moment, ends a little earlier: no gap.
-  return request.newestValid - newest < DELIVERY_DELAY ? Math.min(end, newest) : end
+  return request.newestValid - newest < DELIVERY_DELAY ? Math.min(end, newest - NAME_TOLERANCE) : end
 }
 
 function newestEnd(chain: CheckedChain): number | undefined {
@@ -194,7 +194,7 @@ function reasoned(chain: CheckedChain, request: RangeRequest, gap: Interval): Op
     ]
   }
   if (!isStarting(after.record)) return [{ ...gap, reason: 'digests-missing' }]
-  const older = chain.digests.some((digest) => digest.record.name.endTime < after.record.name.endTime && !isOutOfChain(digest))
+  const older = chain.oldestListed !== null && chain.oldestListed < after.record.name.endTime
   return [{ ...gap, reason: older ? 'chain-restarted' : 'before-first' }]
 }
 

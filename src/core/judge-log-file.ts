@@ -36,7 +36,8 @@ export function judgeLogFile(
   copies: readonly CopyFact[],
   options: { readonly beforeRange: boolean },
 ): LogFileJudgement {
-  const expected = claims[0]?.hash ?? ''
+  const supported = claims.filter((claim) => claim.algorithm === SHA256)
+  const expected = (supported[0] ?? claims[0])?.hash ?? ''
   if (copies.length === 1 && claims.length === 1 && isIntact(copies[0], claims[0]))
     return { status: 'valid', expected, found: expected, observations: [] }
   const listedBy = [...new Set(claims.map((claim) => claim.digest))]
@@ -49,10 +50,11 @@ export function judgeLogFile(
     }
     return { status: 'missing', expected, found: null, observations: [observation] }
   }
-  const supported = claims.filter((claim) => claim.algorithm === SHA256)
   const judged = there.map((copy) => judgeCopy(copy, supported, claims, listedBy))
   const found = judged.find((copy) => copy.found !== null)?.found ?? null
-  const observations = [...judged.flatMap((copy) => copy.observations), ...conflict(supported, found)]
+  const observations = judged.flatMap((copy) => copy.observations)
+  // The first that fits: only trailing data stands beside another finding.
+  if (observations.every(({ code }) => code === 'LOG_FILE_TRAILING_DATA')) observations.push(...conflict(supported, found))
   return { status: statusOf(observations), expected, found, observations }
 }
 

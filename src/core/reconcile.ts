@@ -3,7 +3,7 @@
  * that no digest lists. All chains are read before a log file is called unlisted.
  */
 import type { CheckedDigest } from './check-chain.js'
-import { type DigestRecord, objectName } from './check-digest.js'
+import { type DigestRecord, digestInterval, objectName } from './check-digest.js'
 import { DAY, DELIVERY_DELAY, type Interval, MINUTE, NAME_TOLERANCE } from './coverage.js'
 import type { Observation } from './finding.js'
 import { chainCovers, type JudgedChain } from './judge-chain.js'
@@ -37,9 +37,11 @@ export class LogFileContext {
   readonly #request: ReconcileRequest
   readonly #chains: readonly JudgedChain[]
   readonly #standings = new Map<number, Standing>()
+  /** `place/family` of which a valid digest lists a log file. */
   readonly #families = new Set<string>()
   readonly #places = new Map<JudgedChain, Set<number>>()
-  readonly #backfillUnproven: boolean
+  /** Places with a backfill digest that is unreadable or unverified. */
+  readonly #backfillUnproven = new Set<number>()
   /** Unclaimed log files named before this are not judged. */
   readonly start: number
 
@@ -51,7 +53,6 @@ export class LogFileContext {
     this.start =
       request.askedStart ??
       Math.min(...known.map((chain) => chain.range.start), ...(known.length === 0 ? [Number.NEGATIVE_INFINITY] : []))
-    this.#backfillUnproven = chains.some((chain) => chain.chain.id.kind === 'backfill' && chain.chain.digests.some(isUnproven))
   }
 
   #addChain(chain: JudgedChain): void {
@@ -59,11 +60,12 @@ export class LogFileContext {
     const places = new Set<number>()
     for (const digest of chain.chain.digests) {
       const { record } = digest
-      const standing = standingOf(digest, chain.unsigned)
+      const standing = standingOf(digest, chain)
+      if (chain.chain.id.kind === 'backfill' && isUnproven(digest)) this.#backfillUnproven.add(record.place)
       this.#standings.set(record.ordinal, { standing, judged: judged.has(record), record, name: objectName(record) })
       if (!digest.vouches) continue
       places.add(record.place)
-      for (const family of record.families) this.#families.add(family)
+      for (const family of record.families) this.#families.add(`${record.place}/${family}`)
     }
     this.#places.set(chain, places)
   }
@@ -89,16 +91,21 @@ export class LogFileContext {
 
   /** Whether the claims on a log file are checked: any by a judged digest, else if the name's time is in the range. */
   isChecked(claims: readonly StandingClaim[], name: ObjectKey): boolean {
-    return claims.some((claim) => this.#standings.get(claim.ordinal)?.judged === true) || this.inRange(name)
+    const { askedEnd, defaultEnd } = this.#request
+    if (claims.some((claim) => this.#standings.get(claim.ordinal)?.judged === true)) return true
+    return this.#isBetween(name, askedEnd ?? defaultEnd)
   }
 
-  /** Whether an unclaimed log file is judged: by its name's time, else its day folder, else always. */
+  /** Whether an unclaimed log file is judged: by its name's time, else its day folder, else always. No end asked: no upper limit. */
   inRange(name: ObjectKey): boolean {
+    return this.#isBetween(name, this.#request.askedEnd)
+  }
+
+  #isBetween(name: ObjectKey, end: number | null): boolean {
     const time = timeOf(name)
     if (time === null) return true
-    const { askedEnd } = this.#request
     if (time.end <= this.start && time.start < this.start) return false
-    return askedEnd === null || time.start < askedEnd
+    return end === null || time.start < end
   }
 
   /** Named before the range: not being there is then a note. */
@@ -120,9 +127,9 @@ export class LogFileContext {
     )
   }
 
-  /** Invalid digests' claims count as claims only where valid digests do not cover the hour. */
+  /** Claims of digests that are invalid, or that only lack a signature, count only where valid digests do not cover the hour. */
   isClaimed(claims: readonly StandingClaim[], name: ObjectKey, place: number): boolean {
-    if (claims.some((claim) => claim.standing !== 'invalid')) return true
+    if (claims.some(({ standing }) => standing === 'vouching' || standing === 'unverified')) return true
     if (claims.length === 0 || name.kind !== 'log-file') return false
     const time = timeOf(name)
     return time === null || this.#covered(time, place) !== 'covered'
@@ -133,9 +140,9 @@ export class LogFileContext {
     if (name.kind === 'foreign') return unlisted('name', this.#mayBeBackfilled(name))
     const time = timeOf(name) ?? { start: name.day, end: name.day + DAY }
     const covered = this.#covered(time, place)
-    if (covered === 'covered' && name.family !== 'CloudTrail' && !this.#families.has(name.family))
+    if (covered === 'covered' && name.family !== 'CloudTrail' && !this.#families.has(`${place}/${name.family}`))
       return uncovered('family-not-digested')
-    if (covered === 'covered' && !this.#backfillUnproven) {
+    if (covered === 'covered' && !this.#backfillUnproven.has(place)) {
       if (this.#request.unvalidatedTrails) return uncovered('unvalidated-trails')
       return unlisted('not-listed', this.#mayBeBackfilled(name))
     }
@@ -157,10 +164,7 @@ export class LogFileContext {
     if (known.length === 0) return false
     const newest = Math.max(...known.map((chain) => chain.chain.covered.at(-1)?.end ?? Number.NEGATIVE_INFINITY))
     // A chain that ends a little before the default end has no gap there: its log files wait for its next digest.
-    const from = Math.min(
-      defaultEnd,
-      ...known.filter((chain) => chain.gaps.length === 0).map((chain) => chain.range.end - NAME_TOLERANCE),
-    )
+    const from = Math.min(defaultEnd, ...known.map((chain) => chain.range.end))
     return time >= from && time <= newest + DELIVERY_DELAY && (!live || time <= now + 10 * MINUTE)
   }
 }
@@ -177,9 +181,9 @@ const UNPROVEN: ReadonlySet<string> = new Set([
   'DIGEST_KEY_OUTSIDE_VALIDITY',
 ])
 
-function standingOf(digest: CheckedDigest, unsigned: ReadonlySet<DigestRecord>): StandingClaim['standing'] {
+function standingOf(digest: CheckedDigest, { unsigned, range }: JudgedChain): StandingClaim['standing'] {
   if (digest.vouches) return 'vouching'
-  if (unsigned.has(digest.record)) return 'unsigned'
+  if (unsigned.has(digest.record) && digestInterval(digest.record).start >= range.end) return 'unsigned'
   return isUnproven(digest) ? 'unverified' : 'invalid'
 }
 

@@ -1,4 +1,7 @@
-/** Lists a folder of the form REGION/YYYY/MM/DD/ between two days, and all in it that lies in no day folder. */
+/**
+ * Lists a folder of the form REGION/YYYY/MM/DD/ between two days, and all in it that lies in no day folder: for that every
+ * month is looked into, whatever the days.
+ */
 
 import { compareKeys } from '../core/compare-keys.js'
 import { DAY } from '../core/coverage.js'
@@ -72,9 +75,8 @@ async function* listLevel(
     }
     const next = extend(date, key.slice(folder.length, -1))
     if (next === undefined) yield* listAll(source, key, signal)
-    else if (!touches(next, days)) continue
     else if (next.length < 3) yield* listLevel(source, key, days, next, signal)
-    else yield* listAll(source, key, signal)
+    else if (touches(next, days)) yield* listAll(source, key, signal)
   }
 }
 
@@ -88,9 +90,7 @@ function extend(date: readonly number[], name: string): number[] | undefined {
   return year >= 100 && at.getUTCMonth() === month - 1 && at.getUTCDate() === day ? next : undefined
 }
 
-function touches(date: readonly number[], days: Days): boolean {
-  const [year = 0, month, day] = date
-  const start = Date.UTC(year, (month ?? 1) - 1, day ?? 1)
-  const end = day !== undefined ? start + DAY : month !== undefined ? Date.UTC(year, month, 1) : Date.UTC(year + 1, 0, 1)
-  return (days.last === null || start <= days.last) && (days.first === null || end > days.first)
+function touches([year = 0, month = 1, day = 1]: readonly number[], { first, last }: Days): boolean {
+  const start = Date.UTC(year, month - 1, day)
+  return (last === null || start <= last) && (first === null || start + DAY > first)
 }

@@ -58,8 +58,8 @@ export interface DigestListing {
 const KNOWN_MARGIN = 7 * DAY
 /** After the range: how many digests are tried for the one that carries the last signature. */
 const MAX_NEXT = 8
-/** Outside the range: how many of the newest and of the oldest are tried for a valid one. */
-const MAX_PROBES = 4
+/** Outside the range: how many of the newest and of the oldest are read at a time to find a valid one. */
+const PROBES = 4
 
 /** The days whose folders can hold digests that matter. */
 export function digestDays(askedStart: number | null, end: number | null): Days {
@@ -82,9 +82,12 @@ export async function listDigests(scope: Scope, days: Days, signal: AbortSignal)
     const { place } = part
     for await (const page of digestEntries(part, days, signal)) {
       for (const entry of page) {
-        if (entry.kind === 'unreadable' && entry.key.endsWith('/')) unreadable.push({ place, part: entry })
         const key = place.original(entry.key)
         const name = parseObjectKey(key)
+        if (entry.kind === 'unreadable' && name.kind !== 'digest') {
+          unreadable.push({ place, part: entry })
+          continue
+        }
         if (name.kind === 'foreign') foreign.push({ place, key, name })
         if (name.kind !== 'digest') continue
         const chain = `${name.trail}\n${name.homeRegion}\n${name.backfill ? 1 : 0}`
@@ -149,11 +152,11 @@ class DigestWalk {
 
   /** `digests`: all that the listing has of the chain, by time. */
   async chain(digests: readonly NamedDigest[]): Promise<CheckedChain> {
-    const chain = new DigestChain(chainOf(digests), this.#run.options.doubleCheckSignatures)
+    const chain = new DigestChain(chainOf(digests), this.#run.options.doubleCheckSignatures, digests[0]?.name.endTime ?? null)
     const window = digests.filter((digest) => this.#isNear(digest.name))
     await this.#readAll(chain, window)
     await this.#readNext(chain, digests, window.at(-1))
-    if (!chain.records.some((record) => checkDigest(record).proven)) await this.#probe(chain, digests)
+    if (!chain.records.some(isProven)) await this.#probe(chain, digests)
     await this.#follow(chain)
     return checkChain(chain)
   }
@@ -218,12 +221,14 @@ class DigestWalk {
     }
   }
 
-  /** Nothing valid in the range: is the chain known at all? */
+  /** Nothing valid in the range: is the chain known at all? From both ends inwards, until one is proven: planted names cost time only. */
   async #probe(chain: DigestChain, digests: readonly NamedDigest[]): Promise<void> {
     const read = new Set(chain.records.map((record) => `${record.place}\n${record.key}`))
     const unread = digests.filter(({ place, entry }) => !read.has(`${place.index}\n${place.original(entry.key)}`))
-    const probes = new Set([...unread.slice(-MAX_PROBES), ...unread.slice(0, MAX_PROBES)])
-    await this.#readAll(chain, [...probes])
+    while (unread.length > 0) {
+      await this.#readAll(chain, [...unread.splice(-PROBES), ...unread.splice(0, PROBES)])
+      if (chain.records.some(isProven)) return
+    }
   }
 
   /** Follows the links of proven digests to what the listing does not have: older buckets and prefixes, or nothing. */
@@ -259,6 +264,10 @@ class DigestWalk {
     const facts: DigestFacts = missing ? { kind: 'missing' } : unreadable
     chain.add(emptyRecord(bucket, key, name, this.#ordinal++, facts))
   }
+}
+
+function isProven(record: DigestRecord): boolean {
+  return checkDigest(record).proven
 }
 
 function emptyRecord(bucket: string, key: string, name: DigestKey, ordinal: number, facts: DigestFacts): DigestRecord {

@@ -18,36 +18,38 @@ export async function* mapInOrder<T, R>(
   while (pending.length > 0) yield (await pending.shift()) as R
 }
 
-/** The same over pages: what is known at once is not waited for. */
+/** The same over pages. What is known at once is not waited for; an `urgent` result is not kept back until its page is full. */
 export async function* mapPagesInOrder<T, R>(
   pages: AsyncIterable<readonly T[]>,
   map: (item: T) => Promise<R> | R,
   window: number,
+  urgent: (result: R) => boolean,
 ): AsyncGenerator<R[], void, undefined> {
   let pending: (Promise<R> | R)[] = []
-  let first = 0
+  let results: R[] = []
   for await (const page of pages) {
-    let results: R[] = []
+    let first = 0
     for (const item of page) {
       const result = map(item)
       if (result instanceof Promise) result.catch(() => undefined)
-      else if (first === pending.length) {
-        results.push(result)
-        continue
-      }
       pending.push(result)
-      while (pending.length - first >= window) results.push((await pending[first++]) as R)
-      if (results.length < PAGE) continue
-      yield results
-      results = []
+      while (first < pending.length && (pending.length - first >= window || !(pending[first] instanceof Promise))) {
+        const next = (await pending[first++]) as R
+        results.push(next)
+        if (results.length < PAGE && !urgent(next)) continue
+        yield results
+        results = []
+      }
     }
-    if (first > 0) {
-      pending = pending.slice(first)
-      first = 0
-    }
-    if (results.length > 0) yield results
+    pending = pending.slice(first)
   }
-  for (; first < pending.length; first += PAGE) yield await Promise.all(pending.slice(first, first + PAGE))
+  for (const next of pending) {
+    results.push(await next)
+    if (results.length < PAGE) continue
+    yield results
+    results = []
+  }
+  yield results
 }
 
 const PAGE = 256
@@ -55,7 +57,10 @@ const PAGE = 256
 /** How many pages of one sequence wait for their turn before it pauses. */
 const BUFFERED = 4
 
-/** Runs up to `ahead` sequences at once; yields all of the first, then all of the second, and so on. `stop` is called before it waits for work that nobody wants any more. */
+/**
+ * Runs up to `ahead` sequences at once; yields all of the first, then all of the second, and so on. `stop` is called before
+ * it waits for work that nobody wants any more.
+ */
 export async function* concatInOrder<S, R>(
   sequences: Iterable<S> | AsyncIterable<S>,
   run: (sequence: S) => AsyncGenerator<R, void, undefined>,

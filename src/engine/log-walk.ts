@@ -62,7 +62,11 @@ export async function* walkLogFiles(
   claims: AsyncIterable<readonly Claim[]>,
 ): AsyncGenerator<readonly (JudgedLogFile | undefined)[], void, undefined> {
   const walk = new LogWalk(run, scope, context)
-  yield* mapPagesInOrder(walk.groups(claims), (group) => walk.judge(group), run.measurer.window)
+  yield* mapPagesInOrder(walk.groups(claims), (group) => walk.judge(group), run.measurer.window, isUrgent)
+}
+
+function isUrgent(judged: JudgedLogFile | undefined): boolean {
+  return judged !== undefined && judged.findings.length > 0
 }
 
 /** Folders that hold log files of the range, a day to each side: names and folders may disagree at midnight. */
@@ -135,11 +139,18 @@ class LogWalk {
     const [claim] = claims
     const place = group.objects[0]?.place.index ?? (claim === undefined ? -1 : (this.#context.record(claim.ordinal)?.place ?? -1))
     if (!this.#context.isClaimed(claims, name, place)) return this.#unclaimed(group, place)
+    if (claims.every((claim) => claim.standing === 'unsigned')) return this.#pending(group, claims)
     if (!this.#context.isChecked(claims, name)) return undefined
     const vouching = claims.filter((claim) => claim.standing === 'vouching')
     if (vouching.length > 0) return this.#measured(group, vouching, true)
     const weighty = claims.filter((claim) => claim.standing === 'unverified' || claim.standing === 'invalid')
     if (weighty.length > 0) return this.#measured(group, weighty, false)
+    return undefined
+  }
+
+  /** Listed only by digests after the default end that lack only a signature. */
+  #pending(group: Group, claims: readonly StandingClaim[]): JudgedLogFile | undefined {
+    if (!this.#context.inRange(group.name)) return undefined
     const observation: Observation = { code: 'LOG_FILE_PENDING', fields: { reason: 'digest-unproven' } }
     const judgement = { status: 'pending' as const, expected: claims[0]?.hash ?? null, found: null, observations: [observation] }
     return this.#result(group, claims, judgement, { read: 0, inflated: 0 })
@@ -165,13 +176,14 @@ class LogWalk {
     const { name, objects } = group
     const [object] = objects
     if (object === undefined || (name.kind !== 'log-file' && name.kind !== 'foreign')) return undefined
-    if (object.entry.kind === 'unreadable' && object.entry.key.endsWith('/')) return this.#unreadableFolder(group, object.entry)
+    if (object.entry.kind === 'unreadable' && object.entry.key.endsWith('/')) return this.#unreadable(group, object.entry)
     if (!this.#context.inRange(name)) return undefined
+    if (object.entry.kind === 'unreadable') return this.#unreadable(group, object.entry)
     const { status, observation } = this.#context.judgeUnclaimed(name, place)
     return this.#result(group, [], { status, expected: null, found: null, observations: [observation] }, { read: 0, inflated: 0 })
   }
 
-  #unreadableFolder(group: Group, entry: Extract<Entry, { kind: 'unreadable' }>): JudgedLogFile {
+  #unreadable(group: Group, entry: Extract<Entry, { kind: 'unreadable' }>): JudgedLogFile {
     const { reason, detail } = entry
     const fields = { reason, ...(detail === undefined ? {} : { detail }) }
     const findings = [makeFinding(this.#subject(group), { code: 'LOG_FILE_UNREADABLE', fields })]

@@ -183,13 +183,14 @@ class ScopeRun {
     }
   }
 
-  /** An account and region with log files and no digest has a gap. */
+  /** An account and region with log files and no digest has a gap; one with nothing but backfill digests too. */
   *#withoutDigests(seen: SeenTimes): Generator<ScopeResult, void, undefined> {
-    if (this.#scope.region === null || seen.count === 0) return
-    if (this.#chains.some((chain) => chain.known || chain.digests.length > 0)) return
-    const { askedStart, askedEnd } = this.#run.range
-    const startTime = askedStart === null ? seen.first : formatTime(askedStart)
-    const endTime = askedEnd === null ? seen.last : formatTime(askedEnd)
+    if (this.#scope.region === null || this.#chains.some((chain) => chain.known && chain.chain.id.kind === 'standard')) return
+    const backfilled = this.#chains.some((chain) => chain.known && chain.digests.length > 0)
+    if (!backfilled && (seen.count === 0 || this.#chains.some((chain) => chain.digests.length > 0))) return
+    const { askedStart, askedEnd, now } = this.#run.range
+    const startTime = askedStart === null ? seen.first || formatTime(0) : formatTime(askedStart)
+    const endTime = askedEnd === null ? seen.last || formatTime(now) : formatTime(askedEnd)
     const fields = { reason: 'not-found' as const, startTime, endTime, trail: null, homeRegion: null }
     yield makeGap(this.#subject(folderName(this.#scope, this.#scope.parts[0]?.place), parseTime(startTime) ?? null), fields)
   }

@@ -8,6 +8,7 @@ import type { RangeRequest } from '../core/judge-chain.js'
 import { VerifyTrailError } from '../errors.js'
 import { digestDays, listDigests, type NamedDigest } from './digest-walk.js'
 import type { Discovery, Scope } from './discover.js'
+import { mapInOrder } from './in-order.js'
 import type { ResolvedOptions } from './options.js'
 import type { Place } from './places.js'
 import type { DigestReader } from './read-digest.js'
@@ -86,6 +87,7 @@ class Surveyor {
       for (const digests of listing.byChain.values()) {
         const valid = await this.#newestValid(digests)
         if (parts.some(({ place }) => this.#isOpen(place))) await this.#oldestValid(digests)
+        await this.#confirmReplica(digests)
         if (valid !== undefined && (newest === null || valid > newest)) newest = valid
         if (!this.#needsEnd && parts.every(({ place }) => !this.#isOpen(place))) break
       }
@@ -100,36 +102,39 @@ class Surveyor {
     return this.#votes.get(place)?.exact !== true
   }
 
-  /** From the newest back to the first that is proven, by its metadata or by the digest after it. */
+  /** From the newest back to the first that is proven, by its metadata or by a digest after it. */
   async #newestValid(digests: readonly NamedDigest[]): Promise<number | undefined> {
-    let after: DigestContent | undefined
+    const after = new Signatures()
     for (let at = digests.length - 1; at >= 0; at--) {
       const digest = digests[at]
       if (digest === undefined) break
-      this.#context.signal.throwIfAborted()
       const content = await this.#read(digest)
       if (content === undefined) continue
-      const proven = this.#isProven(content, after)
+      const proven = this.#isProven(digest, content, after.of(content))
       this.#vote(digest, content, proven)
       if (proven) return content.digest.digestEndTime
-      after = content
+      after.add(content)
     }
     return undefined
   }
 
   /** What the first valid digest of a chain names counts where no directory is named like a bucket. */
   async #oldestValid(digests: readonly NamedDigest[]): Promise<void> {
-    let before: { readonly digest: NamedDigest; readonly content: DigestContent } | undefined
+    const before: { readonly digest: NamedDigest; readonly content: DigestContent }[] = []
     for (const digest of digests) {
-      this.#context.signal.throwIfAborted()
       const content = await this.#read(digest)
       if (content === undefined) continue
-      if (before !== undefined && this.#isProven(before.content, content)) return this.#vote(before.digest, before.content, true)
-      before = { digest, content }
+      const after = new Signatures()
+      after.add(content)
+      before.push({ digest, content })
+      const proven = before.find((one) => this.#isProven(one.digest, one.content, after.of(one.content)))
+      if (proven !== undefined) return this.#vote(proven.digest, proven.content, true)
+      if (before.length > OLDEST_HELD) before.shift()
     }
   }
 
   async #read({ name, place, entry }: NamedDigest): Promise<DigestContent | undefined> {
+    this.#context.signal.throwIfAborted()
     if (entry.kind !== 'object') return undefined
     const { source, bucket, index } = place
     const key = place.original(entry.key)
@@ -146,14 +151,12 @@ class Surveyor {
     return record.facts.kind === 'content' ? record.facts : undefined
   }
 
-  #isProven(content: DigestContent, after: DigestContent | undefined): boolean {
+  /** Signed, and about what its own key says: not a digest of another account, region, trail or time. */
+  #isProven({ place, entry }: NamedDigest, content: DigestContent, carried: readonly string[]): boolean {
+    if (!content.digest.digestS3Object.endsWith(entry.key.slice(place.root.length))) return false
     const twice = this.#context.options.doubleCheckSignatures
-    if (checkSignature(content, content.metadata?.['signature'], twice) === 'verifies') return true
-    const previous = after?.digest.previous
-    if (previous === null || previous === undefined) return false
-    const { digestS3Bucket, digestS3Object } = content.digest
-    if (previous.s3Bucket !== digestS3Bucket || previous.s3Object !== digestS3Object) return false
-    return checkSignature(content, previous.signature, twice) === 'verifies'
+    const own = content.metadata?.['signature']
+    return [...(own === undefined ? [] : [own]), ...carried].some((one) => checkSignature(content, one, twice) === 'verifies')
   }
 
   #vote({ place, entry }: NamedDigest, content: DigestContent, proven: boolean): void {
@@ -161,7 +164,7 @@ class Surveyor {
     const rest = entry.key.slice(place.root.length)
     if (place.origin === 'store') {
       const seen = this.#replicas.get(place) ?? new Set<string>()
-      this.#replicas.set(place, seen.add(bucket !== place.bucket && key === entry.key && proven ? bucket : ''))
+      this.#replicas.set(place, seen.add(bucket !== place.bucket && key === entry.key ? bucket : ''))
       return
     }
     if (!key.endsWith(rest)) return
@@ -171,6 +174,20 @@ class Surveyor {
     const vote = { bucket, prefix, proven, exact: proven && place.isNamed(bucket, prefix) }
     const known = this.#votes.get(place)
     if (known === undefined || rank(vote) >= rank(known)) this.#votes.set(place, vote)
+  }
+
+  /** Before a store is refused as a replica, all digests of the chain are read: a few that were copied in make none. */
+  async #confirmReplica(digests: readonly NamedDigest[]): Promise<void> {
+    const stores = digests.filter(({ place }) => place.origin === 'store' && this.#isOpen(place))
+    for await (const [digest, content] of mapInOrder(
+      stores,
+      async (digest) => [digest, await this.#read(digest)] as const,
+      this.#context.options.concurrency,
+    )) {
+      if (content === undefined) continue
+      this.#vote(digest, content, false)
+      if (!this.#isOpen(digest.place)) return
+    }
   }
 
   /** Gives each place its bucket and prefix. */
@@ -183,8 +200,27 @@ class Surveyor {
       place.bucket = bucket
       place.origin = exact ? 'exact' : proven ? 'inferred' : 'guessed'
     }
-    for (const place of all) pinBeside(place, all)
     return all.flatMap(placeSentence)
+  }
+}
+
+/** How many digests without a proof are held while the oldest valid one is looked for. */
+const OLDEST_HELD = 16
+
+/** Signatures that digests carry for the ones before them. */
+class Signatures {
+  readonly #byPlace = new Map<string, string[]>()
+
+  add({ digest: { previous } }: DigestContent): void {
+    if (previous === null) return
+    const place = `${previous.s3Bucket}/${previous.s3Object}`
+    const known = this.#byPlace.get(place)
+    if (known === undefined) this.#byPlace.set(place, [previous.signature])
+    else known.push(previous.signature)
+  }
+
+  of({ digest: { digestS3Bucket, digestS3Object } }: DigestContent): readonly string[] {
+    return this.#byPlace.get(`${digestS3Bucket}/${digestS3Object}`) ?? []
   }
 }
 
@@ -198,19 +234,6 @@ function refuseReplica(place: Place, seen: ReadonlySet<string>): void {
   if (bucket === undefined || bucket === '' || seen.size !== 1) return
   const message = `the digests in ${place.source.name} were delivered to bucket ${bucket}: this is a replica. Give its original place with --bucket ${bucket}`
   throw new VerifyTrailError('ERR_REPLICA', message)
-}
-
-/** In a directory that is named like its bucket and proven to be, other prefixes are held to their names too, as on S3. */
-function pinBeside(place: Place, all: readonly Place[]): void {
-  if (place.origin !== 'inferred' && place.origin !== 'guessed') return
-  for (const exact of all) {
-    if (exact.origin !== 'exact' || exact.source !== place.source || !exact.root.endsWith(exact.prefix)) continue
-    const bucketRoot = exact.root.slice(0, exact.root.length - exact.prefix.length)
-    if (!place.root.startsWith(bucketRoot)) continue
-    place.bucket = exact.bucket
-    place.prefix = place.root.slice(bucketRoot.length)
-    place.origin = 'exact'
-  }
 }
 
 function placeSentence(place: Place): string[] {

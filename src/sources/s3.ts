@@ -1,27 +1,12 @@
 /** A bucket on AWS S3 or on any S3-compatible store. The AWS SDK is loaded when a source is opened, not before. */
-import { Readable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type {
-  GetObjectCommandInput,
-  GetObjectCommandOutput,
-  ListObjectsV2CommandInput,
-  ListObjectsV2CommandOutput,
-  S3Client,
-  S3ClientConfig,
-} from '@aws-sdk/client-s3'
-import pLimit, { type LimitFunction } from 'p-limit'
-import { checkEndpointUrl, invalidOption, sendOptions, withSdkEnvironment } from '../aws/environment.js'
-import {
-  describeFailure,
-  type Failure,
-  isCredentialsFailure,
-  isWorthRepeating,
-  parseFailure,
-  reasonOf,
-  TIMED_OUT,
-  TransferError,
-} from '../aws/failure.js'
-import { isRegion } from '../core/object-key.js'
+import type { Readable } from 'node:stream'
+import { invalidOption } from '../aws/environment.js'
+import { describeFailure, type Failure, isCredentialsFailure, parseFailure, reasonOf, TransferError } from '../aws/failure.js'
+import type { ObjectAnswer } from '../aws/object-lane.js'
+import { type ListPage, S3Bucket } from '../aws/s3-bucket.js'
+import { cannotOpen, credentialsError, openS3Store, type S3Store, type S3StoreOptions } from '../aws/s3-store.js'
+import { SignedLane } from '../aws/signed-lane.js'
+import { LEAST_PROGRESS, type StallWatch } from '../aws/stall-watch.js'
 import { VerifyTrailError } from '../errors.js'
 import {
   BodyError,
@@ -37,56 +22,14 @@ import {
   type UnreadableObject,
 } from './source.js'
 
-type Sdk = typeof import('@aws-sdk/client-s3')
-
-export interface S3SourceOptions {
-  /**
-   * URL of an S3-compatible store. Buckets are then addressed in the path.
-   * @default as the SDK has it: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or the profile's `endpoint_url`
-   */
-  readonly endpointUrl?: string
-  /** @default as the SDK has it: AWS_PROFILE, or `default` */
-  readonly profile?: string
-  /**
-   * Where to ask first; the bucket's own region is found.
-   * @default as the SDK has it, else us-east-1
-   */
-  readonly region?: string
-  /** Requests at a time. @default 64 */
-  readonly concurrency?: number
-  /** How often a request is sent that meets throttling, a server error or a broken connection. @default 8 */
-  readonly maxAttempts?: number
-  /** Upper limit in ms of the first pause between attempts; it doubles each time. Pauses are random up to it. @default 200 */
-  readonly retryDelay?: number
-  /** How long in ms a connection may take. @default 10000 */
-  readonly connectTimeout?: number
-  /** How long in ms an answer, or 16 KiB of a body, may take. @default 30000 */
-  readonly idleTimeout?: number
-  /** Pay for requests to a requester-pays bucket. @default false */
-  readonly requestPayer?: boolean
+export interface S3SourceOptions extends S3StoreOptions {
   readonly signal?: AbortSignal
 }
 
-const DEFAULTS = {
-  concurrency: 64,
-  maxAttempts: 8,
-  retryDelay: 200,
-  connectTimeout: 10_000,
-  idleTimeout: 30_000,
-  requestPayer: false,
-}
-
-type Settings = Readonly<typeof DEFAULTS>
-
 /** Larger objects are handed out in chunks, so that memory stays flat. */
 const WHOLE_OBJECT_LIMIT = 1024 * 1024
-/** A body that brings less than this in `idleTimeout` has stalled: a trickle is no progress. */
-const LEAST_PROGRESS = 16 * 1024
-/** Which of several timers rang first is chance. */
-const LONGEST_PAUSE = 20_000
 /** A store that cannot be reached at all is said sooner than one that fails now and then. */
 const OPENING_ATTEMPTS = 3
-const MOST_REGION_CHANGES = 3
 /** Wider than what AWS grants today: old buckets and other stores. No `/`, no ARN. */
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$/
 
@@ -102,10 +45,10 @@ export async function s3Source(url: string, options: S3SourceOptions = {}): Prom
     throw new VerifyTrailError('ERR_SOURCE', `not a bucket: ${JSON.stringify(url)} (give s3://bucket or s3://bucket/prefix)`)
   }
   const prefix = path === '' || path.endsWith('/') ? path : `${path}/`
-  const store = await openStore(url, options)
+  const store = await openS3Store(url, options)
   const source = new S3Source(store, bucket, url, prefix)
   try {
-    await source.checkBucket(options.signal)
+    await source.check(options)
     return source
   } catch (error) {
     store.close()
@@ -113,41 +56,41 @@ export async function s3Source(url: string, options: S3SourceOptions = {}): Prom
   }
 }
 
-/** One bucket. Where it is another than the one that was opened, nothing is known about it until it is asked. */
 class S3Source implements Source {
   readonly name: string
   readonly kind = 'store'
   readonly bucket: string
   readonly prefix: string
-  readonly #store: Store
-  #region: string
-  #regionChanges = 0
+  readonly #store: S3Store
+  readonly #bucket: S3Bucket
 
-  constructor(store: Store, bucket: string, name: string, prefix: string) {
+  constructor(store: S3Store, bucket: string, name: string, prefix: string) {
     this.name = name
     this.bucket = bucket
     this.prefix = prefix
     this.#store = store
-    this.#region = store.region
+    this.#bucket = new S3Bucket(store, bucket)
   }
 
-  /** Whether there is such a bucket, and a way to it. */
-  async checkBucket(signal: AbortSignal | undefined): Promise<void> {
+  /** Whether there is such a bucket, and a way to it: the way that was asked for. */
+  async check({ signal, lane }: S3SourceOptions): Promise<void> {
     const attempts = Math.min(OPENING_ATTEMPTS, this.#store.settings.maxAttempts)
     try {
-      await this.#list({ Prefix: this.prefix, MaxKeys: 1 }, signal, attempts)
+      await this.#bucket.list({ Prefix: this.prefix, MaxKeys: 1 }, signal, attempts)
     } catch (error) {
       signal?.throwIfAborted()
       const problem = openingProblem(parseFailure(error), this.name, error)
       if (problem !== undefined) throw problem
     }
+    if (lane !== 'fast' || (await this.#bucket.objectLane()) instanceof SignedLane) return
+    throw invalidOption('lane', lane, `\`sdk\` for ${JSON.stringify(this.name)}, to which only the SDK knows the way`)
   }
 
   async folders(prefix: string, { signal }: ListOptions = {}): Promise<FolderListing | UnreadableObject> {
     const folders: string[] = []
     const objects: (ListedObject | UnlistedPart)[] = []
     try {
-      for await (const page of this.#pages({ Prefix: prefix, Delimiter: '/' }, signal)) {
+      for await (const page of this.#bucket.pages({ Prefix: prefix, Delimiter: '/' }, signal)) {
         for (const object of listedOn(page)) objects.push(object)
         for (const common of page.CommonPrefixes ?? []) {
           const folder = decodeKey(common.Prefix ?? '', page)
@@ -163,7 +106,7 @@ class S3Source implements Source {
 
   async *list(prefix: string, { signal }: ListOptions = {}): AsyncGenerator<ListedObject | UnlistedPart> {
     try {
-      for await (const page of this.#pages({ Prefix: prefix }, signal)) yield* listedOn(page)
+      for await (const page of this.#bucket.pages({ Prefix: prefix }, signal)) yield* listedOn(page)
     } catch (error) {
       yield { ...answerToListing(error, signal), key: prefix }
     }
@@ -172,7 +115,7 @@ class S3Source implements Source {
   async read(key: string, { size, signal }: ReadOptions = {}): Promise<ReadAnswer> {
     if (key === '' || /\p{Surrogate}/u.test(key)) return { kind: 'unreadable', reason: 'unsafe-name' }
     try {
-      return await this.#attempt((client) => this.#readOnce(client, key, size, signal), signal)
+      return await this.#bucket.get({ key }, (answer) => this.#take(answer, key, size, signal), signal)
     } catch (error) {
       return answerTo(error, signal)
     }
@@ -187,30 +130,32 @@ class S3Source implements Source {
     this.#store.close()
   }
 
-  async #readOnce(client: S3Client, key: string, size: number | undefined, signal: AbortSignal | undefined): Promise<ReadObject> {
-    const response = await this.#get(client, { Key: key }, signal)
-    const stream = bodyOf(response)
-    const length = response.ContentLength ?? size
+  #take(
+    answer: ObjectAnswer,
+    key: string,
+    size: number | undefined,
+    signal: AbortSignal | undefined,
+  ): ReadObject | Promise<ReadObject> {
+    const { body, metadata, etag, length = size } = answer
+    if (answer.range !== undefined) throw refuse(body, new TransferError('cut', 'a part was sent, and all was asked for'))
     if (size !== undefined && length !== size) {
-      stream.destroy()
-      throw new TransferError('altered', `listed with ${size} bytes, sent with ${length}`)
+      throw refuse(body, new TransferError('altered', `listed with ${size} bytes, sent with ${length}`))
     }
-    const metadata = { ...response.Metadata }
     if (length === undefined || length > WHOLE_OBJECT_LIMIT) {
-      return { kind: 'object', body: this.#chunks(stream, { key, length, etag: response.ETag, signal }), metadata }
+      return { kind: 'object', body: this.#chunks(body, { key, length, etag, signal }), metadata }
     }
-    return { kind: 'object', body: await collect(stream, length, this.#store.settings.idleTimeout), metadata }
+    return collect(body, length, this.#store.watch).then((body) => ({ kind: 'object', body, metadata }))
   }
 
   /** Goes on where the body broke off, as long as the object is the same and each part brings some progress. */
   async *#chunks(first: Readable, object: LargeObject): AsyncGenerator<Uint8Array> {
-    const { maxAttempts, idleTimeout } = this.#store.settings
+    const { settings, watch } = this.#store
     let stream = first
     let offset = 0
     let tried = { from: 0, times: 1 }
     for (;;) {
       try {
-        for await (const chunk of paced(stream, idleTimeout)) {
+        for await (const chunk of paced(stream, watch)) {
           offset += chunk.length
           yield chunk
         }
@@ -218,86 +163,27 @@ class S3Source implements Source {
         throw new TransferError(offset < object.length ? 'cut' : 'altered', `${offset} of ${object.length} bytes came`)
       } catch (error) {
         tried = offset - tried.from >= LEAST_PROGRESS ? { from: offset, times: 1 } : { ...tried, times: tried.times + 1 }
-        if (tried.times > maxAttempts || object.etag === undefined || parseFailure(error).altered)
+        const failure = parseFailure(error)
+        if (tried.times > settings.maxAttempts || object.etag === undefined || failure.altered)
           throw bodyError(error, object.signal)
-        await this.#store.pause(tried.times - 1, object.signal)
+        await this.#store.pause(tried.times - 1, failure, object.signal)
         stream = await this.#resume(object, offset)
       }
     }
   }
 
-  async #resume({ key, etag, signal }: LargeObject, offset: number): Promise<Readable> {
-    const input = { Key: key, Range: `bytes=${offset}-`, ...(etag !== undefined && { IfMatch: etag }) }
+  async #resume({ key, etag, signal }: LargeObject, from: number): Promise<Readable> {
+    const takeRest = ({ body, range }: ObjectAnswer): Readable => {
+      if (range?.startsWith(`bytes ${from}-`)) return body
+      throw refuse(body, new TransferError('cut', 'the store does not go on where a body broke off'))
+    }
     try {
-      const response = await this.#attempt((client) => this.#get(client, input, signal), signal)
-      const stream = bodyOf(response)
-      if (response.ContentRange?.startsWith(`bytes ${offset}-`)) return stream
-      stream.destroy()
-      throw new TransferError('cut', 'the store does not go on where a body broke off')
+      return await this.#bucket.get({ key, from, etag }, takeRest, signal)
     } catch (error) {
       throw bodyError(error, signal)
     }
   }
-
-  #get(
-    client: S3Client,
-    input: Omit<GetObjectCommandInput, 'Bucket'>,
-    signal: AbortSignal | undefined,
-  ): Promise<GetObjectCommandOutput> {
-    const { sdk, payer } = this.#store
-    return client.send(new sdk.GetObjectCommand({ Bucket: this.bucket, ...payer, ...input }), sendOptions(signal))
-  }
-
-  async *#pages(query: ListQuery, signal: AbortSignal | undefined): AsyncGenerator<ListObjectsV2CommandOutput> {
-    let token: string | undefined
-    do {
-      const page = await this.#list({ ...query, ...(token !== undefined && { ContinuationToken: token }) }, signal)
-      yield page
-      const next = page.IsTruncated ? page.NextContinuationToken : undefined
-      if (page.IsTruncated && (next === undefined || next === token)) throw new TransferError('cut', 'the listing does not go on')
-      token = next
-    } while (token !== undefined)
-  }
-
-  /** One page. XML cannot say every key (control characters, for one): keys come URL-encoded. */
-  #list(query: ListQuery, signal: AbortSignal | undefined, attempts?: number): Promise<ListObjectsV2CommandOutput> {
-    const { sdk, payer } = this.#store
-    const input = { Bucket: this.bucket, EncodingType: 'url' as const, ...payer, ...query }
-    return this.#attempt((client) => client.send(new sdk.ListObjectsV2Command(input), sendOptions(signal)), signal, attempts)
-  }
-
-  /** Runs a request, again where that may help, in the bucket's own region once an answer has named it. */
-  async #attempt<T>(
-    run: (client: S3Client) => Promise<T>,
-    signal: AbortSignal | undefined,
-    attempts: number = this.#store.settings.maxAttempts,
-  ): Promise<T> {
-    for (let attempt = 1; ; ) {
-      signal?.throwIfAborted()
-      const region = this.#region
-      try {
-        return await this.#store.limit(() => run(this.#store.client(region)))
-      } catch (error) {
-        signal?.throwIfAborted()
-        const failure = parseFailure(error)
-        if (this.#followRegion(failure, region)) continue
-        if (attempt >= attempts || !isWorthRepeating(failure, attempt)) throw error
-        await this.#store.pause(attempt++, signal)
-      }
-    }
-  }
-
-  #followRegion({ region }: Failure, asked: string): boolean {
-    if (region === undefined || region === asked || !isRegion(region)) return false
-    // Another request may have found it meanwhile.
-    if (region === this.#region) return true
-    if (++this.#regionChanges > MOST_REGION_CHANGES) return false
-    this.#region = region
-    return true
-  }
 }
-
-type ListQuery = Pick<ListObjectsV2CommandInput, 'Prefix' | 'Delimiter' | 'ContinuationToken' | 'MaxKeys'>
 
 interface LargeObject {
   readonly key: string
@@ -306,108 +192,7 @@ interface LargeObject {
   readonly signal: AbortSignal | undefined
 }
 
-/** What all buckets of one store share. */
-class Store {
-  readonly sdk: Sdk
-  readonly settings: Settings
-  /** Where nothing else is known. */
-  readonly region: string
-  readonly limit: LimitFunction
-  readonly payer: Pick<GetObjectCommandInput, 'RequestPayer'>
-  readonly #config: S3ClientConfig
-  readonly #clients = new Map<string, S3Client>()
-
-  constructor(sdk: Sdk, settings: Settings, region: string, config: S3ClientConfig) {
-    this.sdk = sdk
-    this.settings = settings
-    this.region = region
-    this.limit = pLimit(settings.concurrency)
-    this.payer = settings.requestPayer ? { RequestPayer: 'requester' } : {}
-    this.#config = config
-  }
-
-  client(region: string): S3Client {
-    const known = this.#clients.get(region)
-    if (known !== undefined) return known
-    const client = new this.sdk.S3Client({ ...this.#config, region })
-    this.#clients.set(region, client)
-    return client
-  }
-
-  /** Exponential with full jitter, so that requests that failed together do not come back together. */
-  async pause(attempt: number, signal: AbortSignal | undefined): Promise<void> {
-    const longest = Math.min(LONGEST_PAUSE, this.settings.retryDelay * 2 ** (attempt - 1))
-    try {
-      await sleep(Math.random() * longest, undefined, signal === undefined ? {} : { signal })
-    } catch (error) {
-      signal?.throwIfAborted()
-      throw error
-    }
-  }
-
-  close(): void {
-    for (const client of this.#clients.values()) client.destroy()
-    this.#clients.clear()
-  }
-}
-
-function openStore(name: string, options: S3SourceOptions): Promise<Store> {
-  const settings = resolveSettings(options)
-  const { endpointUrl, profile } = options
-  checkEndpointUrl(endpointUrl)
-  return withSdkEnvironment(profile, async () => {
-    const sdk = await import('@aws-sdk/client-s3')
-    const probe = new sdk.S3Client({ ...(profile && { profile }) })
-    try {
-      const region = options.region || (await probe.config.region().catch(() => '')) || 'us-east-1'
-      const endpoint = endpointUrl ?? (await probe.config.serviceConfiguredEndpoint?.())
-      const { credentials } = probe.config
-      await credentials()
-      return new Store(sdk, settings, region, clientConfig(settings, { credentials, ...(endpoint && { endpoint }) }))
-    } catch (error) {
-      const failure = parseFailure(error)
-      throw isCredentialsFailure(failure) ? credentialsError(failure, error) : cannotOpen(name, failure.message, error)
-    } finally {
-      probe.destroy()
-    }
-  })
-}
-
-function clientConfig(settings: Settings, given: Pick<S3ClientConfig, 'credentials' | 'endpoint'>): S3ClientConfig {
-  // No limit on sockets: the store's own limit counts requests, and the SDK's would count waiting as connecting.
-  const agent = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY }
-  return {
-    ...given,
-    forcePathStyle: given.endpoint !== undefined,
-    // Attempts are counted here, because a body that breaks off is one of them.
-    maxAttempts: 1,
-    cacheMiddleware: true,
-    // Other stores know no such checksums; what bytes must be is for the digest to say.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: {
-      connectionTimeout: settings.connectTimeout,
-      requestTimeout: settings.idleTimeout,
-      throwOnRequestTimeout: true,
-      socketTimeout: settings.idleTimeout,
-      httpAgent: agent,
-      httpsAgent: agent,
-    },
-  }
-}
-
-function resolveSettings(options: S3SourceOptions): Settings {
-  const settings = { ...DEFAULTS }
-  for (const name of ['concurrency', 'maxAttempts', 'retryDelay', 'connectTimeout', 'idleTimeout'] as const) {
-    const value = options[name] ?? DEFAULTS[name]
-    if (!Number.isSafeInteger(value) || value < 1) throw invalidOption(name, value, 'an integer from 1')
-    settings[name] = value
-  }
-  settings.requestPayer = options.requestPayer ?? DEFAULTS.requestPayer
-  return Object.freeze(settings)
-}
-
-function* listedOn(page: ListObjectsV2CommandOutput): Generator<ListedObject | UnlistedPart> {
+function* listedOn(page: ListPage): Generator<ListedObject | UnlistedPart> {
   for (const { Key = '', Size = 0 } of page.Contents ?? []) {
     const key = decodeKey(Key, page)
     yield typeof key === 'string' ? { kind: 'object', key, size: Size } : key
@@ -415,7 +200,7 @@ function* listedOn(page: ListObjectsV2CommandOutput): Generator<ListedObject | U
 }
 
 /** S3 writes a space as `+`. What is no UTF-8 cannot be asked for by name. */
-function decodeKey(text: string, page: ListObjectsV2CommandOutput): string | UnlistedPart {
+function decodeKey(text: string, page: ListPage): string | UnlistedPart {
   if (page.EncodingType !== 'url') return text
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
@@ -424,44 +209,49 @@ function decodeKey(text: string, page: ListObjectsV2CommandOutput): string | Unl
   }
 }
 
-function bodyOf(response: GetObjectCommandOutput): Readable {
-  if (!(response.Body instanceof Readable)) throw new TransferError('cut', 'the answer has no body')
-  // A body that nobody reads may break off all the same.
-  return response.Body.once('error', () => undefined)
+function refuse(body: Readable, error: TransferError): TransferError {
+  body.destroy()
+  return error
 }
 
-async function collect(stream: Readable, length: number, idleTimeout: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let found = 0
-  for await (const chunk of paced(stream, idleTimeout)) {
-    chunks.push(chunk)
-    found += chunk.length
-  }
-  if (found !== length) throw new TransferError(found < length ? 'cut' : 'altered', `${found} of ${length} bytes came`)
-  const [only] = chunks
-  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length)
+/** All of a small body. Listens to it rather than iterating over it, which costs as much as all else. */
+function collect(stream: Readable, length: number, watch: StallWatch): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = []
+    let found = 0
+    const watched = watch.start((error) => stream.destroy(error))
+    let isWhole = false
+    stream.on('data', (chunk: Uint8Array) => {
+      chunks.push(chunk)
+      found += chunk.length
+      watched.received += chunk.length
+      if (found > length) stream.destroy(new TransferError('altered', `more than ${length} bytes came`))
+    })
+    stream.on('end', () => {
+      isWhole = found === length
+      const [only] = chunks
+      if (isWhole) resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length))
+    })
+    stream.on('error', reject)
+    stream.on('close', () => {
+      watch.end(watched)
+      if (!isWhole) reject(new TransferError('cut', `${found} of ${length} bytes came`))
+    })
+  })
 }
 
 /** The chunks of a body, which is broken off when it stalls. Only the time spent waiting for the store counts. */
-async function* paced(stream: Readable, idleTimeout: number): AsyncGenerator<Uint8Array> {
-  let received = 0
-  let quarters = 0
-  let readerIsBusy = false
-  const timer = setInterval(() => {
-    if (readerIsBusy || ++quarters < 4) return
-    if (received < LEAST_PROGRESS) stream.destroy(Object.assign(new Error('the body stalled'), { code: TIMED_OUT }))
-    received = 0
-    quarters = 0
-  }, idleTimeout / 4)
+async function* paced(stream: Readable, watch: StallWatch): AsyncGenerator<Uint8Array> {
+  const watched = watch.start((error) => stream.destroy(error))
   try {
     for await (const chunk of stream) {
-      received += chunk.length
-      readerIsBusy = true
+      watched.received += chunk.length
+      watched.resting = true
       yield chunk
-      readerIsBusy = false
+      watched.resting = false
     }
   } finally {
-    clearInterval(timer)
+    watch.end(watched)
   }
 }
 
@@ -493,15 +283,4 @@ function openingProblem(failure: Failure, name: string, cause: unknown): VerifyT
   const reason = reasonOf(failure)
   if (reason === 'access-denied' || reason === 'throttled') return undefined
   return cannotOpen(name, describeFailure(failure), cause)
-}
-
-function cannotOpen(name: string, why: string, cause: unknown): VerifyTrailError {
-  return new VerifyTrailError('ERR_SOURCE', `cannot open ${JSON.stringify(name)}: ${why}`, { cause })
-}
-
-function credentialsError({ code, message }: Failure, cause: unknown): VerifyTrailError {
-  const advice = 'give AWS credentials by the environment, a profile or a role'
-  return new VerifyTrailError('ERR_CREDENTIALS', `AWS credentials are missing or refused: ${message || code} (${advice})`, {
-    cause,
-  })
 }

@@ -687,11 +687,11 @@ t.test('backfill digests alone prove no hour', async (t) => {
 })
 
 /** More log files than are read ahead. */
-const busy: DigestOptions = { logs: Array.from({ length: 50 }, (_, minute) => minute + 1) }
+const busy: DigestOptions = { logs: Array.from({ length: 200 }, (_, quarter) => quarter / 4) }
 
 /** One that takes its time for each object. */
 function slow(inner: Source): Source {
-  return troubled(inner, { before: (_key, signal) => wait(5, undefined, signal === undefined ? {} : { signal }) })
+  return troubled(inner, { before: (_key, signal) => wait(1, undefined, signal === undefined ? {} : { signal }) })
 }
 
 t.test('a run that is aborted ends with a summary that says so', async (t) => {

@@ -1,52 +1,31 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3'
 import t from 'tap'
 import { compareKeys } from '../../src/core/compare-keys.js'
-import { VerifyTrailError } from '../../src/errors.js'
 import { type S3SourceOptions, s3Source } from '../../src/sources/s3.js'
-import { BodyError, type ReadAnswer, type Source } from '../../src/sources/source.js'
+import { BodyError, type Source } from '../../src/sources/source.js'
+import {
+  bare,
+  bytesOf,
+  codeOf,
+  collect,
+  cut,
+  EMPTY_LISTING,
+  failure,
+  isolate,
+  LANES,
+  misbehaving,
+  QUICK,
+  type Reply,
+  reset,
+  SOMEBODY,
+  silent,
+  thrownBy,
+  trickle,
+  whole,
+  withoutBody,
+} from '../aws/misbehaving-store.js'
 import { type PutObject, putObjects } from '../support/put-objects.js'
 import { startRadosgw } from '../support/radosgw.js'
-
-/** Nothing of the machine's own AWS settings; the SDK reads these when it is asked. */
-function isolate(credentials: { accessKeyId: string; secretAccessKey: string } | undefined): void {
-  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name]
-  process.env['AWS_EC2_METADATA_DISABLED'] = 'true'
-  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'
-  process.env['AWS_CONFIG_FILE'] = '/dev/null'
-  process.env['AWS_SHARED_CREDENTIALS_FILE'] = '/dev/null'
-  if (credentials === undefined) return
-  process.env['AWS_ACCESS_KEY_ID'] = credentials.accessKeyId
-  process.env['AWS_SECRET_ACCESS_KEY'] = credentials.secretAccessKey
-}
-
-const SOMEBODY = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'example' }
-const QUICK = { retryDelay: 1, maxAttempts: 3 }
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const item of items) all.push(item)
-  return all
-}
-
-async function bytesOf(answer: ReadAnswer): Promise<Buffer> {
-  if (answer.kind !== 'object') throw new Error(`no object: ${JSON.stringify(answer)}`)
-  return answer.body instanceof Uint8Array ? Buffer.from(answer.body) : Buffer.concat(await collect(answer.body))
-}
-
-async function thrownBy(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise
-    return undefined
-  } catch (error) {
-    return error
-  }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof VerifyTrailError ? error.code : undefined
-}
 
 t.test('on a real S3 server', async (t) => {
   const server = await startRadosgw()
@@ -106,90 +85,92 @@ t.test('on a real S3 server', async (t) => {
       ['refused/secret', { bytes: Buffer.from('s') }],
     ]),
   )
-  const source = await open('s3://trail-bucket')
+  for (const lane of LANES) {
+    const source = await open('s3://trail-bucket', { lane })
 
-  await t.test('lists more than a page, in byte order', async (t) => {
-    const listed = await collect(source.list('many/'))
-    t.equal(listed.length, 2345)
-    t.same(listed[1999], { kind: 'object', key: 'many/01999', size: 4 })
-    const keys = (await collect(source.list(''))).map((item) => item.key)
-    t.same(keys, [...keys].sort(compareKeys))
-  })
-
-  await t.test('lists and reads odd keys as they are', async (t) => {
-    const keys = new Set((await collect(source.list(''))).map((item) => item.key))
-    for (const key of odd) {
-      t.ok(keys.has(key), `lists ${JSON.stringify(key)}`)
-      t.equal((await bytesOf(await source.read(key))).toString(), key, `reads ${JSON.stringify(key)}`)
-    }
-  })
-
-  await t.test('tells folders from objects', async (t) => {
-    const top = await source.folders('')
-    t.match(top, { folders: ['\u0020odd/', '/', 'folder/', 'many/', 'odd/', 'refused/'] })
-    t.same(await source.folders('folder/'), {
-      folders: ['folder/inside/'],
-      objects: [{ kind: 'object', key: 'folder/', size: 0 }],
+    await t.test(`lists more than a page, in byte order, by the ${lane} lane`, async (t) => {
+      const listed = await collect(source.list('many/'))
+      t.equal(listed.length, 2345)
+      t.same(listed[1999], { kind: 'object', key: 'many/01999', size: 4 })
+      const keys = (await collect(source.list(''))).map((item) => item.key)
+      t.same(keys, [...keys].sort(compareKeys))
     })
-    t.same(await source.folders('none/'), { folders: [], objects: [] })
-  })
 
-  await t.test('reads metadata, and bytes as stored', async (t) => {
-    const answer = await source.read('meta', { size: 1 })
-    t.match(answer, { kind: 'object', metadata: { signature, 'signature-algorithm': 'SHA256withRSA' } })
-    t.equal((await bytesOf(answer)).toString(), 'm')
-    t.match(await source.read('empty', { size: 0 }), { kind: 'object', metadata: {} })
-  })
+    await t.test(`lists and reads odd keys as they are, by the ${lane} lane`, async (t) => {
+      const keys = new Set((await collect(source.list(''))).map((item) => item.key))
+      for (const key of odd) {
+        t.ok(keys.has(key), `lists ${JSON.stringify(key)}`)
+        t.equal((await bytesOf(await source.read(key))).toString(), key, `reads ${JSON.stringify(key)}`)
+      }
+    })
 
-  await t.test('hands out a large object in chunks', async (t) => {
-    const answer = await source.read('large')
-    t.notOk(answer.kind === 'object' && answer.body instanceof Uint8Array)
-    t.ok(large.equals(await bytesOf(answer)))
-  })
+    await t.test(`tells folders from objects, by the ${lane} lane`, async (t) => {
+      const top = await source.folders('')
+      t.match(top, { folders: ['\u0020odd/', '/', 'folder/', 'many/', 'odd/', 'refused/'] })
+      t.same(await source.folders('folder/'), {
+        folders: ['folder/inside/'],
+        objects: [{ kind: 'object', key: 'folder/', size: 0 }],
+      })
+      t.same(await source.folders('none/'), { folders: [], objects: [] })
+    })
 
-  await t.test('says missing only for a key that is not there', async (t) => {
-    t.same(await source.read('nothing/here'), { kind: 'missing' })
-    t.same(await source.read('Meta'), { kind: 'missing' })
-    t.match(await source.read(''), { kind: 'unreadable', reason: 'unsafe-name' })
-    t.match(await source.read('\ud800'), { kind: 'unreadable', reason: 'unsafe-name' })
-    t.match(await source.read('meta', { size: 2 }), { kind: 'unreadable', reason: 'altered-in-transfer' })
-  })
+    await t.test(`reads metadata, and bytes as stored, by the ${lane} lane`, async (t) => {
+      const answer = await source.read('meta', { size: 1 })
+      t.match(answer, { kind: 'object', metadata: { signature, 'signature-algorithm': 'SHA256withRSA' } })
+      t.equal((await bytesOf(answer)).toString(), 'm')
+      t.match(await source.read('empty', { size: 0 }), { kind: 'object', metadata: {} })
+    })
 
-  await t.test('says that access is denied, and goes on', async (t) => {
-    const deny = (action: string, resource: string) => ({ Effect: 'Deny', Principal: '*', Action: action, Resource: resource })
-    const statements = [
-      deny('s3:GetObject', 'arn:aws:s3:::trail-bucket/refused/*'),
-      deny('s3:ListBucket', 'arn:aws:s3:::closed-bucket'),
-    ]
-    await putObjects(admin, 'closed-bucket', new Map([['known', { bytes: Buffer.from('k') }]]))
-    for (const [index, bucket] of ['trail-bucket', 'closed-bucket'].entries()) {
-      const policy = JSON.stringify({ Version: '2012-10-17', Statement: [statements[index]] })
-      await admin.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: policy }))
-    }
-    t.match(await source.read('refused/secret'), { kind: 'unreadable', reason: 'access-denied' })
-    const closed = await open('s3://closed-bucket/some/prefix')
-    t.match(await closed.folders(''), { kind: 'unreadable', reason: 'access-denied' })
-    t.match(await collect(closed.list('x/')), [{ kind: 'unreadable', key: 'x/', reason: 'access-denied' }])
-    t.equal((await bytesOf(await closed.read('known'))).toString(), 'k')
-  })
+    await t.test(`hands out a large object in chunks, by the ${lane} lane`, async (t) => {
+      const answer = await source.read('large')
+      t.notOk(answer.kind === 'object' && answer.body instanceof Uint8Array)
+      t.ok(large.equals(await bytesOf(answer)))
+    })
 
-  await t.test('knows its place', async (t) => {
-    const prefixed = await open('s3://trail-bucket/some/prefix')
-    t.match(prefixed, { name: 's3://trail-bucket/some/prefix', kind: 'store', bucket: 'trail-bucket', prefix: 'some/prefix/' })
-    t.match(source, { name: 's3://trail-bucket', prefix: '' })
-  })
+    await t.test(`says missing only for a key that is not there, by the ${lane} lane`, async (t) => {
+      t.same(await source.read('nothing/here'), { kind: 'missing' })
+      t.same(await source.read('Meta'), { kind: 'missing' })
+      t.match(await source.read(''), { kind: 'unreadable', reason: 'unsafe-name' })
+      t.match(await source.read('\ud800'), { kind: 'unreadable', reason: 'unsafe-name' })
+      t.match(await source.read('meta', { size: 2 }), { kind: 'unreadable', reason: 'altered-in-transfer' })
+    })
 
-  await t.test('another bucket answers for itself', async (t) => {
-    await putObjects(admin, 'other-bucket', new Map([['x', { bytes: Buffer.from('other') }]]))
-    const other = source.otherBucket?.('other-bucket')
-    t.equal(other?.bucket, 'other-bucket')
-    t.equal(other && (await bytesOf(await other.read('x'))).toString(), 'other')
-    const none = source.otherBucket?.('no-such-bucket-here')
-    t.match(await none?.read('x'), { kind: 'unreadable', reason: 'no-such-bucket' })
-    t.match(await none?.folders(''), { kind: 'unreadable', reason: 'no-such-bucket' })
-    t.match(none && (await collect(none.list(''))), [{ kind: 'unreadable', reason: 'no-such-bucket' }])
-    t.equal(source.otherBucket?.('a/../b'), undefined)
-  })
+    await t.test(`says that access is denied, and goes on, by the ${lane} lane`, async (t) => {
+      const deny = (action: string, resource: string) => ({ Effect: 'Deny', Principal: '*', Action: action, Resource: resource })
+      const statements = [
+        deny('s3:GetObject', 'arn:aws:s3:::trail-bucket/refused/*'),
+        deny('s3:ListBucket', 'arn:aws:s3:::closed-bucket'),
+      ]
+      await putObjects(admin, 'closed-bucket', new Map([['known', { bytes: Buffer.from('k') }]]))
+      for (const [index, bucket] of ['trail-bucket', 'closed-bucket'].entries()) {
+        const policy = JSON.stringify({ Version: '2012-10-17', Statement: [statements[index]] })
+        await admin.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: policy }))
+      }
+      t.match(await source.read('refused/secret'), { kind: 'unreadable', reason: 'access-denied' })
+      const closed = await open('s3://closed-bucket/some/prefix', { lane })
+      t.match(await closed.folders(''), { kind: 'unreadable', reason: 'access-denied' })
+      t.match(await collect(closed.list('x/')), [{ kind: 'unreadable', key: 'x/', reason: 'access-denied' }])
+      t.equal((await bytesOf(await closed.read('known'))).toString(), 'k')
+    })
+
+    await t.test(`knows its place, by the ${lane} lane`, async (t) => {
+      const prefixed = await open('s3://trail-bucket/some/prefix')
+      t.match(prefixed, { name: 's3://trail-bucket/some/prefix', kind: 'store', bucket: 'trail-bucket', prefix: 'some/prefix/' })
+      t.match(source, { name: 's3://trail-bucket', prefix: '' })
+    })
+
+    await t.test(`another bucket answers for itself, by the ${lane} lane`, async (t) => {
+      await putObjects(admin, 'other-bucket', new Map([['x', { bytes: Buffer.from('other') }]]))
+      const other = source.otherBucket?.('other-bucket')
+      t.equal(other?.bucket, 'other-bucket')
+      t.equal(other && (await bytesOf(await other.read('x'))).toString(), 'other')
+      const none = source.otherBucket?.('no-such-bucket-here')
+      t.match(await none?.read('x'), { kind: 'unreadable', reason: 'no-such-bucket' })
+      t.match(await none?.folders(''), { kind: 'unreadable', reason: 'no-such-bucket' })
+      t.match(none && (await collect(none.list(''))), [{ kind: 'unreadable', reason: 'no-such-bucket' }])
+      t.equal(source.otherBucket?.('a/../b'), undefined)
+    })
+  }
 
   await t.test('an endpoint of the environment is used, in path style and without a region', async (t) => {
     for (const name of ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3']) {
@@ -238,282 +219,221 @@ t.test('what is no bucket or no option is refused before anything is sent', asyn
     { maxAttempts: 1.5 },
     { retryDelay: -1 },
     { endpointUrl: 'localhost:9000' },
+    { lane: 'slow' as 'sdk' },
   ]
   for (const option of options) {
     t.equal(codeOf(await thrownBy(s3Source('s3://bucket', option))), 'ERR_INVALID_OPTION', JSON.stringify(option))
   }
 })
 
-type Reply = (response: ServerResponse, request: IncomingMessage) => void
+for (const lane of LANES) {
+  t.test(`on a store that misbehaves, by the ${lane} lane`, async (t) => {
+    isolate(SOMEBODY)
+    const store = await misbehaving(t)
+    const options = { endpointUrl: store.url, lane, ...QUICK }
+    const source = await s3Source('s3://bucket', options)
+    // Only for what times out: a busy machine may make it give up once more than the test has in mind.
+    const hurried = await s3Source('s3://bucket', { ...options, maxAttempts: 6, idleTimeout: 200 })
+    t.teardown(() => hurried.close?.())
+    t.teardown(() => source.close?.())
+    const slow = await s3Source('s3://bucket', { ...options, retryDelay: 60_000 })
+    t.teardown(() => slow.close?.())
+    const body = 'b'.repeat(5000)
 
-const whole = (text: string, headers: Record<string, string> = {}): Reply => {
-  return (response) => response.writeHead(200, { etag: '"e"', 'content-length': Buffer.byteLength(text), ...headers }).end(text)
-}
-const failure = (status: number, code: string, message = 'as the test says', headers: Record<string, string> = {}): Reply => {
-  const xml = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`
-  return (response) => response.writeHead(status, { 'content-type': 'application/xml', ...headers }).end(xml)
-}
-const bare = (status: number, text = ''): Reply => {
-  return (response) => response.writeHead(status, { 'content-type': 'text/html' }).end(text)
-}
-const reset: Reply = (response) => response.socket?.destroy()
-const cut = (text: string, length: number): Reply => {
-  return (response) => {
-    response.writeHead(200, { etag: '"e"', 'content-length': length })
-    response.write(text, () => response.socket?.destroy())
-  }
-}
-const silent: Reply = () => undefined
-const withoutBody: Reply = (response) => response.writeHead(200, { etag: '"e"', 'content-length': 5000 }).flushHeaders()
-/** A byte now and then: never idle, never done. */
-const trickle = (length: number): Reply => {
-  return (response) => {
-    response.writeHead(200, { etag: '"e"', 'content-length': length })
-    const timer = setInterval(() => response.write('x'), 5)
-    response.once('close', () => clearInterval(timer))
-  }
-}
-const EMPTY_LISTING = '<?xml version="1.0"?><ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated></ListBucketResult>'
-
-interface Teardown {
-  teardown(callback: () => void): void
-}
-
-interface MisbehavingStore {
-  readonly url: string
-  readonly requests: readonly IncomingMessage[]
-  say(...replies: Reply[]): void
-}
-
-/** A store that misbehaves as told: the replies to the next requests, the last of them for all that follow. */
-async function misbehaving(t: Teardown): Promise<MisbehavingStore> {
-  const requests: IncomingMessage[] = []
-  let next: Reply[] = [whole(EMPTY_LISTING)]
-  const server = createServer((request, response) => {
-    requests.push(request)
-    const reply = next.length > 1 ? next.shift() : next[0]
-    reply?.(response, request)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
-  return {
-    url: `http://127.0.0.1:${port}`,
-    requests,
-    say(...replies) {
-      requests.length = 0
-      next = replies
-    },
-  }
-}
-
-t.test('on a store that misbehaves', async (t) => {
-  isolate(SOMEBODY)
-  const store = await misbehaving(t)
-  const options = { endpointUrl: store.url, ...QUICK }
-  const source = await s3Source('s3://bucket', options)
-  // Only for what times out: a busy machine may make it give up once more than the test has in mind.
-  const hurried = await s3Source('s3://bucket', { ...options, maxAttempts: 6, idleTimeout: 200 })
-  t.teardown(() => hurried.close?.())
-  t.teardown(() => source.close?.())
-  const slow = await s3Source('s3://bucket', { ...options, retryDelay: 60_000 })
-  t.teardown(() => slow.close?.())
-  const body = 'b'.repeat(5000)
-
-  const comesThrough: readonly (readonly [string, readonly Reply[]])[] = [
-    ['SlowDown, then the object', [failure(503, 'SlowDown'), failure(503, 'SlowDown'), whole(body)]],
-    ['a 503 of somebody on the way, then the object', [bare(503, '<html>busy</html>'), bare(502, ''), whole(body)]],
-    ['a reset connection, then the object', [reset, whole(body)]],
-    ['a body that is cut short, then the object', [cut(body.slice(0, 10), 5000), cut('', 5000), whole(body)]],
-    ['a clock that was wrong, then the object', [failure(403, 'RequestTimeTooSkewed'), whole(body)]],
-    ['an object as stored, whatever its encoding is called', [whole(body, { 'content-encoding': 'gzip' })]],
-  ]
-  for (const [sentence, replies] of comesThrough) {
-    await t.test(sentence, async (t) => {
-      store.say(...replies)
-      t.equal((await bytesOf(await source.read('key', { size: 5000 }))).toString(), body)
-      t.equal(store.requests.length, replies.length)
-    })
-  }
-
-  const answers: readonly (readonly [string, Reply, object, number])[] = [
-    ['NoSuchKey is missing', failure(404, 'NoSuchKey'), { kind: 'missing' }, 1],
-    ['NoSuchBucket is not missing', failure(404, 'NoSuchBucket'), { reason: 'no-such-bucket' }, 1],
-    ['a 404 of another code is not missing', failure(404, 'NoSuchVersion'), { reason: 'network' }, 1],
-    ['a 404 without a body is not missing', bare(404), { reason: 'network' }, 1],
-    ['a 404 page is not missing', bare(404, '<html><body>not found</body></html>'), { reason: 'network' }, 1],
-    ['NoSuchKey in anything but a 404 is not missing', failure(400, 'NoSuchKey'), { reason: 'network' }, 1],
-    ['AccessDenied', failure(403, 'AccessDenied'), { reason: 'access-denied' }, 1],
-    ['a 403 without a body', bare(403), { reason: 'access-denied' }, 1],
-    ['an archived object', failure(403, 'InvalidObjectState'), { reason: 'archived' }, 1],
-    ['a disabled KMS key', failure(400, 'KMS.DisabledException'), { reason: 'kms' }, 1],
-    [
-      'no right to decrypt',
-      failure(403, 'AccessDenied', 'User: x is not authorized to perform: kms:Decrypt on the resource'),
-      { reason: 'kms', detail: /kms:Decrypt/ },
-      1,
-    ],
-    ['SlowDown to the end', failure(503, 'SlowDown'), { reason: 'throttled' }, 3],
-    ['429 to the end', bare(429), { reason: 'throttled' }, 3],
-    ['InternalError to the end', failure(500, 'InternalError'), { reason: 'network' }, 3],
-    ['resets to the end', reset, { reason: 'network', detail: 'ECONNRESET' }, 3],
-    ['a body cut short to the end', cut('half', 5000), { reason: 'network' }, 3],
-    ['another length than listed', whole(body), { reason: 'altered-in-transfer' }, 3],
-    ['a signature that does not match, of one key', failure(403, 'SignatureDoesNotMatch'), { reason: 'access-denied' }, 1],
-    ['a key that is too long', failure(400, 'KeyTooLongError'), { reason: 'unsafe-name' }, 1],
-  ]
-  for (const [sentence, reply, answer, requests] of answers) {
-    await t.test(sentence, async (t) => {
-      store.say(reply)
-      t.match(await source.read('key', { size: sentence.includes('than listed') ? 4999 : 5000 }), answer)
-      t.equal(store.requests.length, requests)
-    })
-  }
-
-  const stalls: readonly (readonly [string, Reply])[] = [
-    ['no answer', silent],
-    ['an answer without a body', withoutBody],
-    ['a trickle', trickle(5000)],
-  ]
-  for (const [sentence, reply] of stalls) {
-    await t.test(`${sentence} in time is repeated, and is no evidence`, async (t) => {
-      store.say(reply, whole(body))
-      t.equal((await bytesOf(await hurried.read('key', { size: 5000 }))).toString(), body)
-      store.say(reply)
-      t.match(await hurried.read('key', { size: 5000 }), { kind: 'unreadable', reason: 'network', detail: 'ETIMEDOUT' })
-      t.equal(store.requests.length, 6)
-    })
-  }
-
-  await t.test('credentials that end while a run goes on end the run', async (t) => {
-    store.say(failure(400, 'ExpiredToken'))
-    t.equal(codeOf(await thrownBy(source.read('key'))), 'ERR_CREDENTIALS')
-  })
-
-  await t.test('a listing that fails says so where it fails', async (t) => {
-    const page = (key: string, next: string) =>
-      whole(`<?xml version="1.0"?><ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>${next}</NextContinuationToken>
-        <EncodingType>url</EncodingType><Contents><Key>${key}</Key><Size>1</Size></Contents></ListBucketResult>`)
-    const first = { kind: 'object', key: 'p/a b', size: 1 }
-    store.say(page('p/a+b', '1'), failure(403, 'AccessDenied'))
-    t.match(await collect(source.list('p/')), [first, { kind: 'unreadable', key: 'p/', reason: 'access-denied' }])
-    store.say(page('p/a+b', '1'), page('p/b', '1'))
-    t.match(await collect(source.list('p/')), [first, { key: 'p/b' }, { kind: 'unreadable', reason: 'network' }])
-    store.say(page('p/a+b', '1'), page('p/%ff', '2'), whole(EMPTY_LISTING))
-    t.match(await collect(source.list('p/')), [first, { kind: 'unreadable', key: 'p/%ff', reason: 'unsafe-name' }])
-    store.say(reset)
-    t.match(await source.folders('p/'), { kind: 'unreadable', reason: 'network' })
-    store.say(whole('<ListBucketResult><Contents>'))
-    t.match(await source.folders('p/'), { kind: 'unreadable', reason: 'network' })
-  })
-
-  await t.test('a large object', async (t) => {
-    const large = Buffer.from('0123456789abcdef'.repeat(100_000))
-    const part =
-      (from: number, to: number): Reply =>
-      (response, request) => {
-        const range = request.headers.range
-        const headers = { etag: '"e"', 'content-length': large.length - from }
-        if (range === undefined) response.writeHead(200, headers)
-        else response.writeHead(206, { ...headers, 'content-range': `bytes ${from}-${large.length - 1}/${large.length}` })
-        response.write(large.subarray(from, to), () => (to === large.length ? response.end() : response.socket?.destroy()))
-      }
-    const rest: Reply = (response, request) => {
-      const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1])
-      part(from, large.length)(response, request)
-    }
-
-    await t.test('goes on where it broke off', async (t) => {
-      store.say(part(0, 700_000), rest)
-      const answer = await source.read('key', { size: large.length })
-      t.ok(large.equals(await bytesOf(answer)))
-      t.match(store.requests[1]?.headers, { 'if-match': '"e"', range: /^bytes=\d+-$/ })
-    })
-    await t.test('goes on after a busy store, and after a stall', async (t) => {
-      const stall: Reply = (response) => {
-        response.writeHead(200, { etag: '"e"', 'content-length': large.length }).write(large.subarray(0, 500_000))
-      }
-      store.say(stall, failure(503, 'SlowDown'), rest)
-      t.ok(large.equals(await bytesOf(await hurried.read('key'))))
-    })
-    const breaks: readonly (readonly [string, Reply, string])[] = [
-      ['another object has taken its place', failure(412, 'PreconditionFailed'), 'altered-in-transfer'],
-      ['it was deleted', failure(404, 'NoSuchKey'), 'altered-in-transfer'],
-      ['ranges are not honoured', whole(large.toString()), 'network'],
-      ['the store is gone', reset, 'network'],
-      ['access is denied meanwhile', failure(403, 'AccessDenied'), 'access-denied'],
+    const comesThrough: readonly (readonly [string, readonly Reply[]])[] = [
+      ['SlowDown, then the object', [failure(503, 'SlowDown'), failure(503, 'SlowDown'), whole(body)]],
+      ['a 503 of somebody on the way, then the object', [bare(503, '<html>busy</html>'), bare(502, ''), whole(body)]],
+      ['a reset connection, then the object', [reset, whole(body)]],
+      ['a body that is cut short, then the object', [cut(body.slice(0, 10), 5000), cut('', 5000), whole(body)]],
+      ['a clock that was wrong, then the object', [failure(403, 'RequestTimeTooSkewed'), whole(body)]],
+      ['an object as stored, whatever its encoding is called', [whole(body, { 'content-encoding': 'gzip' })]],
     ]
-    for (const [sentence, reply, reason] of breaks) {
-      await t.test(`breaks off where ${sentence}`, async (t) => {
-        store.say(part(0, 700_000), reply)
-        const error = await thrownBy(bytesOf(await source.read('key')))
-        t.ok(error instanceof BodyError)
-        t.match(error, { reason })
+    for (const [sentence, replies] of comesThrough) {
+      await t.test(sentence, async (t) => {
+        store.say(...replies)
+        t.equal((await bytesOf(await source.read('key', { size: 5000 }))).toString(), body)
+        t.equal(store.requests.length, replies.length)
       })
     }
-    await t.test('waits for a slow reader', async (t) => {
-      store.say(whole(large.toString()), rest)
-      const answer = await hurried.read('key')
-      t.ok(answer.kind === 'object' && !(answer.body instanceof Uint8Array))
-      if (answer.kind !== 'object' || answer.body instanceof Uint8Array) return
-      const chunks: Uint8Array[] = []
-      for await (const chunk of answer.body) {
-        if (chunks.length === 0) await new Promise((resolve) => setTimeout(resolve, 600))
-        chunks.push(chunk)
+
+    const answers: readonly (readonly [string, Reply, object, number])[] = [
+      ['NoSuchKey is missing', failure(404, 'NoSuchKey'), { kind: 'missing' }, 1],
+      ['NoSuchBucket is not missing', failure(404, 'NoSuchBucket'), { reason: 'no-such-bucket' }, 1],
+      ['a 404 of another code is not missing', failure(404, 'NoSuchVersion'), { reason: 'network' }, 1],
+      ['a 404 without a body is not missing', bare(404), { reason: 'network' }, 1],
+      ['a 404 page is not missing', bare(404, '<html><body>not found</body></html>'), { reason: 'network' }, 1],
+      ['NoSuchKey in anything but a 404 is not missing', failure(400, 'NoSuchKey'), { reason: 'network' }, 1],
+      ['AccessDenied', failure(403, 'AccessDenied'), { reason: 'access-denied' }, 1],
+      ['a 403 without a body', bare(403), { reason: 'access-denied' }, 1],
+      ['an archived object', failure(403, 'InvalidObjectState'), { reason: 'archived' }, 1],
+      ['a disabled KMS key', failure(400, 'KMS.DisabledException'), { reason: 'kms' }, 1],
+      [
+        'no right to decrypt',
+        failure(403, 'AccessDenied', 'User: x is not authorized to perform: kms:Decrypt on the resource'),
+        { reason: 'kms', detail: /kms:Decrypt/ },
+        1,
+      ],
+      ['SlowDown to the end', failure(503, 'SlowDown'), { reason: 'throttled' }, 3],
+      ['429 to the end', bare(429), { reason: 'throttled' }, 3],
+      ['InternalError to the end', failure(500, 'InternalError'), { reason: 'network' }, 3],
+      ['resets to the end', reset, { reason: 'network', detail: 'ECONNRESET' }, 3],
+      ['a body cut short to the end', cut('half', 5000), { reason: 'network' }, 3],
+      ['another length than listed', whole(body), { reason: 'altered-in-transfer' }, 3],
+      ['a signature that does not match, of one key', failure(403, 'SignatureDoesNotMatch'), { reason: 'access-denied' }, 1],
+      ['a key that is too long', failure(400, 'KeyTooLongError'), { reason: 'unsafe-name' }, 1],
+    ]
+    for (const [sentence, reply, answer, requests] of answers) {
+      await t.test(sentence, async (t) => {
+        store.say(reply)
+        t.match(await source.read('key', { size: sentence.includes('than listed') ? 4999 : 5000 }), answer)
+        t.equal(store.requests.length, requests)
+      })
+    }
+
+    const stalls: readonly (readonly [string, Reply])[] = [
+      ['no answer', silent],
+      ['an answer without a body', withoutBody],
+      ['a trickle', trickle(5000)],
+    ]
+    for (const [sentence, reply] of stalls) {
+      await t.test(`${sentence} in time is repeated, and is no evidence`, async (t) => {
+        store.say(reply, whole(body))
+        t.equal((await bytesOf(await hurried.read('key', { size: 5000 }))).toString(), body)
+        store.say(reply)
+        t.match(await hurried.read('key', { size: 5000 }), { kind: 'unreadable', reason: 'network', detail: 'ETIMEDOUT' })
+        t.equal(store.requests.length, 6)
+      })
+    }
+
+    await t.test('credentials that end while a run goes on end the run', async (t) => {
+      store.say(failure(400, 'ExpiredToken'))
+      t.equal(codeOf(await thrownBy(source.read('key'))), 'ERR_CREDENTIALS')
+    })
+
+    await t.test('a listing that fails says so where it fails', async (t) => {
+      const page = (key: string, next: string) =>
+        whole(`<?xml version="1.0"?><ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>${next}</NextContinuationToken>
+        <EncodingType>url</EncodingType><Contents><Key>${key}</Key><Size>1</Size></Contents></ListBucketResult>`)
+      const first = { kind: 'object', key: 'p/a b', size: 1 }
+      store.say(page('p/a+b', '1'), failure(403, 'AccessDenied'))
+      t.match(await collect(source.list('p/')), [first, { kind: 'unreadable', key: 'p/', reason: 'access-denied' }])
+      store.say(page('p/a+b', '1'), page('p/b', '1'))
+      t.match(await collect(source.list('p/')), [first, { key: 'p/b' }, { kind: 'unreadable', reason: 'network' }])
+      store.say(page('p/a+b', '1'), page('p/%ff', '2'), whole(EMPTY_LISTING))
+      t.match(await collect(source.list('p/')), [first, { kind: 'unreadable', key: 'p/%ff', reason: 'unsafe-name' }])
+      store.say(reset)
+      t.match(await source.folders('p/'), { kind: 'unreadable', reason: 'network' })
+      store.say(whole('<ListBucketResult><Contents>'))
+      t.match(await source.folders('p/'), { kind: 'unreadable', reason: 'network' })
+    })
+
+    await t.test('a large object', async (t) => {
+      const large = Buffer.from('0123456789abcdef'.repeat(100_000))
+      const part =
+        (from: number, to: number): Reply =>
+        (response, request) => {
+          const range = request.headers.range
+          const headers = { etag: '"e"', 'content-length': large.length - from }
+          if (range === undefined) response.writeHead(200, headers)
+          else response.writeHead(206, { ...headers, 'content-range': `bytes ${from}-${large.length - 1}/${large.length}` })
+          response.write(large.subarray(from, to), () => (to === large.length ? response.end() : response.socket?.destroy()))
+        }
+      const rest: Reply = (response, request) => {
+        const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1])
+        part(from, large.length)(response, request)
       }
-      t.ok(large.equals(Buffer.concat(chunks)))
+
+      await t.test('goes on where it broke off', async (t) => {
+        store.say(part(0, 700_000), rest)
+        const answer = await source.read('key', { size: large.length })
+        t.ok(large.equals(await bytesOf(answer)))
+        t.match(store.requests[1]?.headers, { 'if-match': '"e"', range: /^bytes=\d+-$/ })
+      })
+      await t.test('goes on after a busy store, and after a stall', async (t) => {
+        const stall: Reply = (response) => {
+          response.writeHead(200, { etag: '"e"', 'content-length': large.length }).write(large.subarray(0, 500_000))
+        }
+        store.say(stall, failure(503, 'SlowDown'), rest)
+        t.ok(large.equals(await bytesOf(await hurried.read('key'))))
+      })
+      const breaks: readonly (readonly [string, Reply, string])[] = [
+        ['another object has taken its place', failure(412, 'PreconditionFailed'), 'altered-in-transfer'],
+        ['it was deleted', failure(404, 'NoSuchKey'), 'altered-in-transfer'],
+        ['ranges are not honoured', whole(large.toString()), 'network'],
+        ['the store is gone', reset, 'network'],
+        ['access is denied meanwhile', failure(403, 'AccessDenied'), 'access-denied'],
+      ]
+      for (const [sentence, reply, reason] of breaks) {
+        await t.test(`breaks off where ${sentence}`, async (t) => {
+          store.say(part(0, 700_000), reply)
+          const error = await thrownBy(bytesOf(await source.read('key')))
+          t.ok(error instanceof BodyError)
+          t.match(error, { reason })
+        })
+      }
+      await t.test('waits for a slow reader', async (t) => {
+        store.say(whole(large.toString()), rest)
+        const answer = await hurried.read('key')
+        t.ok(answer.kind === 'object' && !(answer.body instanceof Uint8Array))
+        if (answer.kind !== 'object' || answer.body instanceof Uint8Array) return
+        const chunks: Uint8Array[] = []
+        for await (const chunk of answer.body) {
+          if (chunks.length === 0) await new Promise((resolve) => setTimeout(resolve, 600))
+          chunks.push(chunk)
+        }
+        t.ok(large.equals(Buffer.concat(chunks)))
+      })
+    })
+
+    await t.test('many requests may share a signal', async (t) => {
+      const warnings: Error[] = []
+      const onWarning = (warning: Error): void => void warnings.push(warning)
+      process.on('warning', onWarning)
+      store.say(whole(body))
+      const { signal } = new AbortController()
+      await Promise.all(Array.from({ length: 40 }, () => source.read('key', { signal })))
+      await new Promise((resolve) => setImmediate(resolve))
+      process.off('warning', onWarning)
+      t.same(warnings, [])
+    })
+
+    await t.test('an abort ends whatever goes on', async (t) => {
+      const reason = new Error('stop')
+      const aborted = async (replies: Reply[], run: (signal: AbortSignal) => Promise<unknown>): Promise<void> => {
+        const controller = new AbortController()
+        store.say(...replies)
+        setTimeout(() => controller.abort(reason), 20)
+        t.equal(await thrownBy(run(controller.signal)), reason)
+      }
+      await aborted([silent], (signal) => source.read('key', { signal }))
+      await aborted([cut('half', 5000)], (signal) => slow.read('key', { signal }))
+      await aborted([silent], (signal) => collect(source.list('', { signal })))
+      await aborted([trickle(5000)], (signal) => source.read('key', { signal }))
+      await aborted([trickle(5_000_000)], async (signal) => bytesOf(await source.read('key', { signal })))
+      await aborted([silent], (signal) => s3Source('s3://bucket', { ...options, signal }))
     })
   })
+}
 
-  await t.test('many requests may share a signal', async (t) => {
-    const warnings: Error[] = []
-    const onWarning = (warning: Error): void => void warnings.push(warning)
-    process.on('warning', onWarning)
-    store.say(whole(body))
-    const { signal } = new AbortController()
-    await Promise.all(Array.from({ length: 40 }, () => source.read('key', { signal })))
-    await new Promise((resolve) => setImmediate(resolve))
-    process.off('warning', onWarning)
-    t.same(warnings, [])
+for (const lane of LANES) {
+  t.test(`the bucket is asked in its own region, by the ${lane} lane`, async (t) => {
+    isolate(SOMEBODY)
+    const store = await misbehaving(t)
+    const elsewhere = failure(301, 'PermanentRedirect', 'elsewhere', { 'x-amz-bucket-region': 'eu-west-3' })
+    const regions = () =>
+      store.requests.map((request) => /\/([a-z0-9-]+)\/s3\/aws4_request/.exec(request.headers.authorization ?? '')?.[1])
+    store.say(elsewhere, whole(EMPTY_LISTING))
+    const source = await s3Source('s3://bucket', { endpointUrl: store.url, lane, ...QUICK })
+    t.teardown(() => source.close?.())
+    t.same(regions(), ['us-east-1', 'eu-west-3'])
+    store.say(whole('x'))
+    await source.read('key')
+    t.same(regions(), ['eu-west-3'])
+    store.say(failure(301, 'PermanentRedirect', 'elsewhere', { 'x-amz-bucket-region': 'evil.example/x' }))
+    t.match(await source.read('key'), { kind: 'unreadable', reason: 'network' })
+    t.same(regions(), ['eu-west-3'], 'a region that is none is not followed')
   })
-
-  await t.test('an abort ends whatever goes on', async (t) => {
-    const reason = new Error('stop')
-    const aborted = async (replies: Reply[], run: (signal: AbortSignal) => Promise<unknown>): Promise<void> => {
-      const controller = new AbortController()
-      store.say(...replies)
-      setTimeout(() => controller.abort(reason), 20)
-      t.equal(await thrownBy(run(controller.signal)), reason)
-    }
-    await aborted([silent], (signal) => source.read('key', { signal }))
-    await aborted([cut('half', 5000)], (signal) => slow.read('key', { signal }))
-    await aborted([silent], (signal) => collect(source.list('', { signal })))
-    await aborted([trickle(5000)], (signal) => source.read('key', { signal }))
-    await aborted([trickle(5_000_000)], async (signal) => bytesOf(await source.read('key', { signal })))
-    await aborted([silent], (signal) => s3Source('s3://bucket', { ...options, signal }))
-  })
-})
-
-t.test('the bucket is asked in its own region', async (t) => {
-  isolate(SOMEBODY)
-  const store = await misbehaving(t)
-  const elsewhere = failure(301, 'PermanentRedirect', 'elsewhere', { 'x-amz-bucket-region': 'eu-west-3' })
-  const regions = () =>
-    store.requests.map((request) => /\/([a-z0-9-]+)\/s3\/aws4_request/.exec(request.headers.authorization ?? '')?.[1])
-  store.say(elsewhere, whole(EMPTY_LISTING))
-  const source = await s3Source('s3://bucket', { endpointUrl: store.url, ...QUICK })
-  t.teardown(() => source.close?.())
-  t.same(regions(), ['us-east-1', 'eu-west-3'])
-  store.say(whole('x'))
-  await source.read('key')
-  t.same(regions(), ['eu-west-3'])
-  store.say(failure(301, 'PermanentRedirect', 'elsewhere', { 'x-amz-bucket-region': 'evil.example/x' }))
-  t.match(await source.read('key'), { kind: 'unreadable', reason: 'network' })
-  t.same(regions(), ['eu-west-3'], 'a region that is none is not followed')
-})
+}
 
 t.test('a store that cannot be used does not open', async (t) => {
   isolate(SOMEBODY)

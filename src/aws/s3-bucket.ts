@@ -1,0 +1,116 @@
+/** One bucket: requests to it are repeated where that may help, and sent to its own region. */
+import type { ListObjectsV2CommandInput, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3'
+import { isRegion } from '../core/object-key.js'
+import { sendOptions } from './environment.js'
+import { type Failure, isWorthRepeating, parseFailure, TransferError } from './failure.js'
+import type { ObjectAnswer, ObjectLane, ObjectRequest } from './object-lane.js'
+import type { S3Store } from './s3-store.js'
+
+export type ListQuery = Pick<ListObjectsV2CommandInput, 'Prefix' | 'Delimiter' | 'ContinuationToken' | 'MaxKeys'>
+export type ListPage = ListObjectsV2CommandOutput
+
+interface Lane {
+  readonly region: string
+  readonly opening: Promise<ObjectLane>
+  opened?: ObjectLane
+}
+
+const MOST_REGION_CHANGES = 3
+
+/** Where it is another bucket than the one that was opened, nothing is known about it until it is asked. */
+export class S3Bucket {
+  readonly name: string
+  readonly store: S3Store
+  #region: string
+  #regionChanges = 0
+  #lane: Lane | undefined
+
+  constructor(store: S3Store, name: string) {
+    this.store = store
+    this.name = name
+    this.#region = store.region
+  }
+
+  /** How objects are asked for in a region: found out once. Nothing is sent for it. */
+  objectLane(region: string = this.#region): Promise<ObjectLane> {
+    if (this.#lane?.region === region) return this.#lane.opening
+    const lane: Lane = { region, opening: this.store.objectLane(this.name, region) }
+    this.#lane = lane
+    lane.opening.then(
+      (opened) => {
+        lane.opened = opened
+      },
+      () => {
+        if (this.#lane === lane) this.#lane = undefined
+      },
+    )
+    return lane.opening
+  }
+
+  /**
+   * Asks for an object and has `use` take what it needs of the body, all of which is repeated where it fails and that may
+   * help. Rejects with what `parseFailure` reads.
+   */
+  get<T>(request: ObjectRequest, use: (answer: ObjectAnswer) => T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.#attempt(async (region) => {
+      const lane = this.#lane?.region === region ? this.#lane.opened : undefined
+      return use(await (lane ?? (await this.objectLane(region))).get(request, signal))
+    }, signal)
+  }
+
+  /** One page. XML cannot say every key (control characters, for one): keys come URL-encoded. */
+  list(query: ListQuery, signal: AbortSignal | undefined, attempts?: number): Promise<ListPage> {
+    const { sdk, payer } = this.store
+    const input = { Bucket: this.name, EncodingType: 'url' as const, ...payer, ...query }
+    const send = (region: string) => this.store.client(region).send(new sdk.ListObjectsV2Command(input), sendOptions(signal))
+    return this.#attempt(send, signal, attempts)
+  }
+
+  async *pages(query: ListQuery, signal: AbortSignal | undefined): AsyncGenerator<ListPage> {
+    let token: string | undefined
+    do {
+      const page = await this.list({ ...query, ...(token !== undefined && { ContinuationToken: token }) }, signal)
+      yield page
+      const next = page.IsTruncated ? page.NextContinuationToken : undefined
+      if (page.IsTruncated && (next === undefined || next === token)) throw new TransferError('cut', 'the listing does not go on')
+      token = next
+    } while (token !== undefined)
+  }
+
+  /** Runs a request, again where that may help, in the bucket's own region once an answer has named it. */
+  async #attempt<T>(
+    run: (region: string) => Promise<T>,
+    signal: AbortSignal | undefined,
+    attempts: number = this.store.settings.maxAttempts,
+  ): Promise<T> {
+    const { store } = this
+    const recovered: string[] = []
+    for (let attempt = 1; ; ) {
+      signal?.throwIfAborted()
+      const region = this.#region
+      const { identity } = store
+      try {
+        return await store.limit.run(() => run(region))
+      } catch (error) {
+        signal?.throwIfAborted()
+        const failure = parseFailure(error)
+        if (this.#followRegion(failure, region)) continue
+        if (!recovered.includes(failure.code) && (await store.recover(failure, identity))) {
+          recovered.push(failure.code)
+          continue
+        }
+        if (attempt >= attempts || !isWorthRepeating(failure, attempt)) throw error
+        await store.pause(attempt++, failure, signal)
+      }
+    }
+  }
+
+  #followRegion({ region }: Failure, asked: string): boolean {
+    if (region === undefined || region === asked || !isRegion(region)) return false
+    // Another request may have found it meanwhile.
+    if (region === this.#region) return true
+    if (++this.#regionChanges > MOST_REGION_CHANGES) return false
+    this.#region = region
+    return true
+  }
+}
