@@ -7,21 +7,11 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import * as zlib from 'node:zlib'
 import type { Measurement } from '../src/core/measurement.js'
 import { measureBytes, measureChunks, setCareful } from '../src/engine/measure.js'
-
-export interface Row {
-  readonly what: string
-  /** CPU microseconds a file. */
-  readonly ours: number
-  /** The same of the C loop. */
-  readonly limit: number
-  /** limit / ours: 1 is as quick as C, more is quicker. */
-  readonly ratio: number
-  readonly target: number
-}
+import type { Row } from './row.js'
 
 export const name = 'measure'
 
@@ -68,7 +58,9 @@ export async function run(): Promise<Row[]> {
 
 function buildLoop(directory: string): string {
   const loop = join(directory, 'c-loop')
-  const source = [join(dirname(fileURLToPath(import.meta.url)), 'c-loop.c'), join('bench', 'c-loop.c')].find(fs.existsSync)
+  const source = [join(dirname(fileURLToPath(import.meta.url)), 'c-loop.c'), join('bench', 'c-loop.c')].find((path) =>
+    fs.existsSync(path),
+  )
   try {
     execFileSync('cc', ['-O2', '-o', loop, source ?? 'c-loop.c', '-ldeflate', '-lcrypto'], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -94,7 +86,15 @@ async function compare(corpus: Corpus, paths: readonly string[], loopPath: strin
   const perFile = (times: readonly number[]): number => median(times) / corpus.times / paths.length
   return WAYS.map(({ what, target }, i) => {
     const [limit, mine] = [perFile(limits), perFile(ours[i] ?? [])]
-    return { what: `${what}, ${corpus.what}`, ours: mine, limit, ratio: limit / mine, target }
+    const shown = (micros: number): string => `${micros.toFixed(micros < 1000 ? 1 : 0)} µs a file`
+    return {
+      what: `${what}, ${corpus.what}`,
+      ours: shown(mine),
+      limit: `${shown(limit)} (C)`,
+      ratio: limit / mine,
+      target,
+      better: 'more',
+    }
   })
 }
 
@@ -221,18 +221,3 @@ function seeded(seed: number): () => number {
     return (state >>> 0) / 2 ** 32
   }
 }
-
-function print(rows: readonly Row[]): void {
-  console.log('CPU us/file'.padEnd(40), 'ours'.padStart(10), 'C loop'.padStart(10), 'ratio'.padStart(7), 'target'.padStart(7))
-  for (const { what, ours, limit, ratio, target } of rows) {
-    const numbers = [
-      ours.toFixed(1).padStart(10),
-      limit.toFixed(1).padStart(10),
-      ratio.toFixed(2).padStart(7),
-      target.toFixed(2).padStart(7),
-    ]
-    console.log(what.padEnd(40), ...numbers, ratio < target ? '  falls short' : '')
-  }
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) print(await run())

@@ -6,10 +6,10 @@ import { spawn } from 'node:child_process'
 import * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { s3Source } from '../src/sources/s3.js'
-import type { Row } from './measure.js'
+import type { Row } from './row.js'
 
 export const name = 's3'
 
@@ -39,10 +39,14 @@ export async function run(): Promise<Row[]> {
       }
     }
     const [ours = Number.NaN, sdk = Number.NaN, bare = Number.NaN] = times.map((all) => median(all) / REQUESTS)
-    const what = `GetObject, ${OBJECT_SIZE} B, ${CONCURRENCY} at a time, beside`
+    const what = `GetObject of ${OBJECT_SIZE} bytes, ${CONCURRENCY} at a time`
+    const shown = (micros: number): string => `${micros.toFixed(0)} µs an object`
+    const row = (limit: number, peer: string): Pick<Row, 'what' | 'ours' | 'limit' | 'ratio'> => {
+      return { what, ours: shown(ours), limit: `${shown(limit)} (${peer})`, ratio: ours / limit }
+    }
     return [
-      { what: `${what} the SDK's default client`, ours, limit: sdk, ratio: sdk / ours, target: 4 },
-      { what: `${what} bare node:http, unsigned`, ours, limit: bare, ratio: bare / ours, target: 0.4 },
+      { ...row(sdk, 'default SDK client'), target: 0.25, better: 'less' },
+      { ...row(bare, 'node:http, unsigned'), target: 3, better: 'less' },
     ]
   } finally {
     for (const way of ways) way.close()
@@ -143,18 +147,4 @@ function median(times: readonly number[]): number {
   return times.toSorted((a, b) => a - b)[times.length >> 1] ?? Number.NaN
 }
 
-function print(rows: readonly Row[]): void {
-  console.log('CPU us/object'.padEnd(72), 'ours'.padStart(8), 'other'.padStart(8), 'ratio'.padStart(7), 'target'.padStart(7))
-  for (const { what, ours, limit, ratio, target } of rows) {
-    const numbers = [
-      ours.toFixed(0).padStart(8),
-      limit.toFixed(0).padStart(8),
-      ratio.toFixed(2).padStart(7),
-      target.toFixed(2).padStart(7),
-    ]
-    console.log(what.padEnd(72), ...numbers, ratio < target ? '  falls short' : '')
-  }
-}
-
 if (process.argv[2] === SERVE) serve()
-else if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) print(await run())

@@ -1,7 +1,7 @@
 /** S3's error answers: a small flat XML document. What speaks to us may be anybody, so this reads no more of XML than S3 writes. */
 
 /** More than any that S3 writes. */
-export const LONGEST_DOCUMENT = 64 * 1024
+export const LONGEST_DOCUMENT: number = 64 * 1024
 
 const START = /^\uFEFF?\s*(?:<\?xml[^<>]*\?>)?\s*/
 /** A tag or text: no comment, no CDATA, no DOCTYPE, so that there is nothing to expand. */

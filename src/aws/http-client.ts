@@ -41,16 +41,20 @@ export class HttpClient {
       const options = { agent, host, port, path, method: 'GET', headers }
       const request = secure ? https.request(options) : http.request(options)
       const watched = this.#watch.start((error) => request.destroy(error))
+      let isAnswered = false
       request.on('socket', (socket: Socket) => {
         if (socket.connecting) this.#limitConnecting(request, socket, secure)
       })
       request.on('response', (response) => {
+        isAnswered = true
         this.#watch.end(watched)
         resolve(response)
       })
-      request.on('error', (error) => {
+      request.on('error', reject)
+      // Not every end is an error: a connection may be upgraded to what nobody asked for.
+      request.on('close', () => {
         this.#watch.end(watched)
-        reject(error)
+        if (!isAnswered) reject(Object.assign(new Error('no answer came'), { code: 'ECONNRESET' }))
       })
       if (signal !== undefined) this.#endOn(signal, request)
       request.end()

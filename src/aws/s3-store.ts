@@ -48,7 +48,7 @@ export interface S3StoreOptions {
   readonly requestPayer?: boolean
   /**
    * How objects are read. `sdk`: by the AWS SDK's client. `fast`: by requests that are signed here, at a fraction of its
-   * cost, in which case a source opens only where these are what the SDK would send.
+   * cost, in which case a source opens only where these are what the SDK would send. Neither heeds HTTPS_PROXY or its kin.
    * @default `fast` for each bucket where it can be, else `sdk`
    */
   readonly lane?: 'fast' | 'sdk'

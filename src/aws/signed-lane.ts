@@ -33,6 +33,8 @@ export class Clock {
   }
 }
 
+const CODE = /^[\w.-]{1,100}$/
+
 /** What the lanes of a store have in common. */
 export interface LaneMeans {
   readonly http: HttpClient
@@ -92,7 +94,7 @@ export class SignedLane implements ObjectLane {
     const retryAfter = parseRetryAfter(headers['retry-after'], headers.date)
     const region = one(headers['x-amz-bucket-region']) ?? document.get('Region')
     // The SDK's words for what has none.
-    const code = document.get('Code') || (status === 404 ? 'NotFound' : 'Unknown')
+    const code = CODE.exec(document.get('Code') ?? '')?.[0] ?? (status === 404 ? 'NotFound' : 'Unknown')
     const message = document.get('Message') || 'UnknownError'
     const failure = { code, message, status, region, retryAfter, altered: false }
     if (isSkewed(failure)) this.#means.clock.setTo(document.get('ServerTime') ?? headers.date)

@@ -2,7 +2,7 @@
 import { TIMED_OUT } from './failure.js'
 
 /** What brings less than this in the time allowed has stalled: a trickle is no progress. */
-export const LEAST_PROGRESS = 16 * 1024
+export const LEAST_PROGRESS: number = 16 * 1024
 const QUARTERS = 4
 
 /** An answer that is waited for, or a body. */

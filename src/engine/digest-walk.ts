@@ -3,27 +3,17 @@ import { type CheckedChain, checkChain, DigestChain } from '../core/check-chain.
 import { checkDigest, type DigestFacts, type DigestRecord, digestInterval, previousOf } from '../core/check-digest.js'
 import { compareKeys } from '../core/compare-keys.js'
 import { DAY, HOUR, NAME_TOLERANCE } from '../core/coverage.js'
-import type { LogFileClaim } from '../core/digest.js'
 import type { ChainId } from '../core/findings.js'
 import { digestToFollow } from '../core/judge-chain.js'
 import { type DigestKey, type ForeignKey, parseObjectKey } from '../core/object-key.js'
 import type { UnlistedPart } from '../sources/source.js'
+import { ClaimSpool } from './claim-spool.js'
 import { type Days, type Entry, listDays } from './day-listing.js'
 import type { Scope } from './discover.js'
 import { mapInOrder } from './in-order.js'
 import type { Place } from './places.js'
 import type { DigestToRead } from './read-digest.js'
 import type { Run } from './run.js'
-import { SortedSpool } from './sorted-spool.js'
-
-/** What a digest says of a log file. `ordinal` names the digest within its account and region. */
-export interface Claim {
-  readonly bucket: string
-  readonly key: string
-  readonly hash: string
-  readonly algorithm: string
-  readonly ordinal: number
-}
 
 /** An object in a digest folder whose name is none that CloudTrail gives. */
 export interface ForeignDigest {
@@ -34,7 +24,7 @@ export interface ForeignDigest {
 
 export interface WalkedDigests {
   readonly chains: readonly CheckedChain[]
-  readonly claims: SortedSpool<Claim>
+  readonly claims: ClaimSpool
   readonly foreign: readonly ForeignDigest[]
   readonly unreadable: readonly { readonly place: Place; readonly part: UnlistedPart }[]
   /** Digest names in the listing, of any chain. */
@@ -134,12 +124,8 @@ function isAround(name: DigestKey, start: number | null, end: number | null): bo
   return (start === null || name.endTime >= start - KNOWN_MARGIN) && (end === null || name.endTime <= end + KNOWN_MARGIN)
 }
 
-function byPlaceThenDigest(a: Claim, b: Claim): number {
-  return compareKeys(a.bucket, b.bucket) || compareKeys(a.key, b.key) || a.ordinal - b.ordinal
-}
-
 class DigestWalk {
-  readonly claims: SortedSpool<Claim>
+  readonly claims: ClaimSpool
   readonly #run: Run
   readonly #end: number | null
   #ordinal = 0
@@ -147,7 +133,7 @@ class DigestWalk {
   constructor(run: Run, end: number | null) {
     this.#run = run
     this.#end = end
-    this.claims = new SortedSpool(byPlaceThenDigest, run.budget)
+    this.claims = new ClaimSpool(run.budget)
   }
 
   /** `digests`: all that the listing has of the chain, by time. */
@@ -175,11 +161,27 @@ class DigestWalk {
       digests,
       (digest) => {
         signal.throwIfAborted()
-        return this.#run.reader.read(this.#toRead(digest))
+        return this.#read(this.#toRead(digest))
       },
       options.concurrency,
     )
-    for await (const { record, logFiles } of reads) await this.#add(chain, record, logFiles)
+    for await (const record of reads) this.#add(chain, record)
+  }
+
+  /** Claims are put away at once: records are few, claims are many. */
+  async #read(digest: DigestToRead): Promise<DigestRecord> {
+    const { record, logFiles } = await this.#run.reader.read(digest)
+    const { ordinal } = record
+    await this.claims.add(
+      logFiles.map(({ s3Bucket, s3Object, hashValue, hashAlgorithm }) => ({
+        bucket: s3Bucket,
+        key: s3Object,
+        hash: hashValue,
+        algorithm: hashAlgorithm,
+        ordinal,
+      })),
+    )
+    return record
   }
 
   #toRead({ name, place, entry }: NamedDigest): DigestToRead {
@@ -191,13 +193,8 @@ class DigestWalk {
     return { ...base, unreadable: { kind: 'unreadable', reason, ...(detail === undefined ? {} : { detail }) } }
   }
 
-  async #add(chain: DigestChain, record: DigestRecord, logFiles: readonly LogFileClaim[]): Promise<void> {
+  #add(chain: DigestChain, record: DigestRecord): void {
     chain.add(record)
-    for (const { s3Bucket, s3Object, hashValue, hashAlgorithm } of logFiles) {
-      const claim = { bucket: s3Bucket, key: s3Object, hash: hashValue, algorithm: hashAlgorithm, ordinal: record.ordinal }
-      const spilled = this.claims.add(claim)
-      if (spilled !== undefined) await spilled
-    }
     const { progress } = this.#run
     progress.digests++
     progress.report()
@@ -256,10 +253,10 @@ class DigestWalk {
     let missing = false
     for (const { source, key: sourceKey, place } of this.#run.places.locate(bucket, key, true)) {
       const ordinal = this.#ordinal++
-      const { record, logFiles } = await this.#run.reader.read({ source, sourceKey, bucket, key, name, place, ordinal })
+      const record = await this.#read({ source, sourceKey, bucket, key, name, place, ordinal })
       if (record.facts.kind === 'unreadable') unreadable = record.facts
       else if (record.facts.kind === 'missing') missing = true
-      else return this.#add(chain, record, logFiles)
+      else return this.#add(chain, record)
     }
     const facts: DigestFacts = missing ? { kind: 'missing' } : unreadable
     chain.add(emptyRecord(bucket, key, name, this.#ordinal++, facts))

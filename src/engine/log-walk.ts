@@ -18,14 +18,13 @@ import type { LogFileResult, LogFileStatus } from '../core/results.js'
 import { formatTime } from '../core/time.js'
 import { VerifyTrailError } from '../errors.js'
 import type { Source } from '../sources/source.js'
+import { type Claim, mergePages } from './claim-spool.js'
 import { type Days, type Entry, listDays } from './day-listing.js'
-import type { Claim } from './digest-walk.js'
 import { floorDay } from './digest-walk.js'
 import type { Scope, ScopePart } from './discover.js'
 import { mapPagesInOrder } from './in-order.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
-import { mergePages } from './sorted-spool.js'
 
 /** An object of the listing or a claim, under one original bucket and key. */
 type Row =

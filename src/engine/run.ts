@@ -1,12 +1,12 @@
 /** What all parts of one run share. */
 import type { RangeRequest } from '../core/judge-chain.js'
+import type { SpoolBudget } from './claim-spool.js'
 import type { Discovery } from './discover.js'
 import type { Measurer } from './measurer.js'
 import type { ResolvedOptions } from './options.js'
 import type { Places } from './places.js'
 import type { ProgressMeter } from './progress.js'
 import type { DigestReader } from './read-digest.js'
-import type { SpoolBudget } from './sorted-spool.js'
 
 export interface Run {
   readonly options: ResolvedOptions

@@ -1,9 +1,11 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import t from 'tap'
 import { AdaptiveLimit } from '../../src/aws/adaptive-limit.js'
 import { pauseLength } from '../../src/aws/backoff.js'
 import { Credentials, type CredentialsProvider } from '../../src/aws/credentials.js'
 import { LONGEST_DOCUMENT, parseErrorDocument } from '../../src/aws/error-document.js'
 import { parseRetryAfter } from '../../src/aws/failure.js'
+import { HttpClient } from '../../src/aws/http-client.js'
 import { StallWatch } from '../../src/aws/stall-watch.js'
 
 t.test('an error document is read as far as S3 writes it', async (t) => {
@@ -208,4 +210,20 @@ t.test('what stalls is given up once; what moves or rests is not', async (t) => 
   clearInterval(timer)
   watch.end(moves)
   t.same(givenUp, ['stalled ETIMEDOUT', 'trickle ETIMEDOUT'])
+})
+
+t.test('a connection that does not come about is given up', async (t) => {
+  const sockets: Socket[] = []
+  const server = createServer((socket) => void sockets.push(socket))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const watch = new StallWatch(600_000)
+  const client = new HttpClient(50, watch)
+  t.teardown(() => {
+    client.close()
+    watch.close()
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const target = { secure: true, host: '127.0.0.1', port: (server.address() as AddressInfo).port }
+  await t.rejects(client.get(target, '/', ['host', 'x'], undefined), { code: 'ETIMEDOUT' })
 })

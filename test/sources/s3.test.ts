@@ -135,6 +135,14 @@ t.test('on a real S3 server', async (t) => {
       t.match(await source.read('meta', { size: 2 }), { kind: 'unreadable', reason: 'altered-in-transfer' })
     })
 
+    await t.test(`corrects a clock that is an hour slow, by the ${lane} lane`, async (t) => {
+      const late = await open('s3://trail-bucket', { lane })
+      const now = Date.now.bind(Date)
+      t.intercept(Date, 'now', { value: () => now() - 3_600_000 })
+      t.equal((await bytesOf(await late.read('meta'))).toString(), 'm')
+      t.equal((await bytesOf(await late.read('odd/ü'))).toString(), 'odd/ü')
+    })
+
     await t.test(`says that access is denied, and goes on, by the ${lane} lane`, async (t) => {
       const deny = (action: string, resource: string) => ({ Effect: 'Deny', Principal: '*', Action: action, Resource: resource })
       const statements = [

@@ -1,0 +1,13 @@
+/** A whole run over a written trail: `child-verify DIRECTORY PUBLIC-KEYS WORKERS START END` */
+import { directorySource, readPublicKeyFile, verifyTrail } from '../src/index.js'
+import { reportCost } from './child.js'
+
+const startedAt = Date.now() - performance.now()
+const [, , directory = '', keys = '', workers = '0', startTime = '', endTime = ''] = process.argv
+const sources = [await directorySource(directory)]
+const publicKeys = await readPublicKeyFile(keys)
+let answer = ''
+for await (const result of verifyTrail({ sources, publicKeys, workers: Number(workers), startTime, endTime })) {
+  if (result.kind === 'summary') answer = `${result.verdict} ${result.summary.logFiles.valid}`
+}
+reportCost(startedAt, answer)

@@ -1,0 +1,102 @@
+/** The whole run beside measuring the same files alone; two workers beside one; listing beside `find`. */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { directorySource } from '../src/index.js'
+import { median, runChild } from './child.js'
+import type { Row } from './row.js'
+import { writeTrail } from './written-trail.js'
+
+export const name = 'whole'
+
+const ROUNDS = 3
+
+export async function run(): Promise<Row[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'verify-trail-bench-'))
+  try {
+    return [...(await wholeRun(directory)), ...(await listing(join(directory, 'many')))]
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
+
+async function wholeRun(directory: string): Promise<Row[]> {
+  const trail = await writeTrail(directory, { accounts: 1, regions: 1, hours: 500, logFilesPerHour: 100, logFileBytes: 20_000 })
+  const { startTime, endTime, publicKeyFile } = trail
+  const verify = (workers: number): ReturnType<typeof runChild> => {
+    const cost = runChild('child-verify', [trail.directory, publicKeyFile, String(workers), startTime, endTime])
+    if (!cost.answer.endsWith(` ${trail.logFiles - 100}`) && !cost.answer.endsWith(` ${trail.logFiles}`))
+      throw new Error(cost.answer)
+    return cost
+  }
+  verify(0)
+  const rounds = Array.from({ length: ROUNDS }, () => ({
+    alone: runChild('child-measure', [trail.directory]),
+    whole: verify(0),
+    one: verify(1),
+    two: verify(2),
+  }))
+  const alone = median(rounds.map((round) => round.alone.cpu))
+  const whole = median(rounds.map((round) => round.whole.cpu))
+  const one = median(rounds.map((round) => round.one.wallMs))
+  const two = median(rounds.map((round) => round.two.wallMs))
+  return [
+    {
+      what: '50,000 log files of 20 KB, CPU of the whole process',
+      ours: `${whole.toFixed(2)} s`,
+      limit: `${alone.toFixed(2)} s (measuring alone)`,
+      ratio: whole / alone,
+      target: 1.35,
+      better: 'less',
+    },
+    {
+      what: 'the same, two workers, wall',
+      ours: `${two.toFixed(0)} ms`,
+      limit: `${one.toFixed(0)} ms (one worker)`,
+      ratio: one / two,
+      target: 1.7,
+      better: 'more',
+    },
+  ]
+}
+
+/** A million empty files in a thousand folders. */
+async function listing(directory: string): Promise<Row[]> {
+  for (let folder = 0; folder < 1000; folder++) {
+    const path = join(directory, String(folder).padStart(4, '0'))
+    mkdirSync(path, { recursive: true })
+    for (let file = 0; file < 1000; file++) writeFileSync(join(path, `${folder}_${file}_CloudTrail_us-east-1.json.gz`), '')
+  }
+  const ours: number[] = []
+  const find: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = process.cpuUsage()
+    const source = await directorySource(directory)
+    let listed = 0
+    for await (const page of source.pages?.('') ?? []) listed += page.length
+    if (listed !== 1_000_000) throw new Error(`${listed} files were listed`)
+    const { user, system } = process.cpuUsage(before)
+    ours.push((user + system) / 1e6)
+    find.push(cpuOf('find', [directory, '-type', 'f']))
+  }
+  const [mine, limit] = [median(ours), median(find)]
+  return [
+    {
+      what: 'listing 1,000,000 files in order, CPU',
+      ours: `${mine.toFixed(2)} s`,
+      limit: `${limit.toFixed(2)} s (find)`,
+      ratio: mine / limit,
+      target: 2,
+      better: 'less',
+    },
+  ]
+}
+
+function cpuOf(command: string, args: readonly string[]): number {
+  const { stderr } = spawnSync('bash', ['-c', 'TIMEFORMAT="%U %S"; time "$0" "$@" >/dev/null', command, ...args], {
+    encoding: 'utf8',
+  })
+  const [user = 0, system = 0] = stderr.trim().split(' ').map(Number)
+  return user + system
+}
