@@ -68,7 +68,8 @@ export class DigestChain {
     if (previous === null) return
     const signature = this.#signatureCarried(previous, target)
     if (signature === 'verifies') target.successorSignature = 'verifies'
-    else if (signature === 'fails' && target.successorSignature === 'absent') target.successorSignature = 'fails'
+    else if (signature === 'fails' && (target.contradictedBy?.length ?? 0) < CONTRADICTIONS_KEPT)
+      (target.contradictedBy ??= []).push(successor)
     const { facts } = target
     const hash = (facts.kind === 'content' || facts.kind === 'malformed') && facts.sha256 === previous.hashValue
     const link: DigestLink = { previous: target, hash, signature }
@@ -87,6 +88,9 @@ export class DigestChain {
   }
 }
 
+/** A digest that a thousand planted ones contradict is contradicted; the genuine one comes soon after it. */
+const CONTRADICTIONS_KEPT = 1000
+
 function append<V>(map: Map<string, V[]>, key: string, value: V): void {
   const list = map.get(key)
   if (list === undefined) map.set(key, [value])
@@ -98,6 +102,8 @@ export interface Run {
   /** From the end of its starting digest, else the start of its oldest digest, to its newest end. */
   readonly interval: Interval
   readonly members: ReadonlySet<DigestRecord>
+  /** Its oldest digest. */
+  readonly root: DigestRecord
 }
 
 /** One record with what was found about it; links and out-of-chain included. */
@@ -175,7 +181,7 @@ function findRuns(proven: readonly DigestRecord[]): Run[] {
     const members = new Set<DigestRecord>()
     for (let at: DigestRecord | undefined = newest; at !== undefined && rootOf.has(at) && !members.has(at); at = intact(at))
       members.add(at)
-    return { interval: { start: isStarting(root) ? end : start, end: digestInterval(newest).end }, members }
+    return { interval: { start: isStarting(root) ? end : start, end: digestInterval(newest).end }, members, root }
   })
 }
 
@@ -185,12 +191,20 @@ function outOfChain(chain: DigestChain, linked: ReadonlySet<DigestRecord>, runs:
   for (const record of chain.records) {
     if (linked.has(record) || record.facts.kind === 'missing' || record.facts.kind === 'unreadable') continue
     const at = record.name.endTime
-    const inside = (run: Run): boolean => run.interval.start < at && at < run.interval.end
+    const inside = (run: Run): boolean => run.interval.start < at && at < run.interval.end && !isFinalOf(record, run)
     // A copy of a member (same original place) is judged by its own bytes: the chain accounts for that place.
     const member = (run: Run): boolean => chain.at(record.bucket, record.key).some((copy) => run.members.has(copy))
     if (runs.some((run) => inside(run) && !member(run))) outside.add(record)
   }
   return outside
+}
+
+/** Logging was started again within the hour of this final digest: the new run begins inside it, and accounts for it. */
+function isFinalOf(record: DigestRecord, { root, members }: Run): boolean {
+  if (!isStarting(root) || members.has(record) || !checkDigest(record).proven || previousOf(record) === null) return false
+  const { start, end } = digestInterval(record)
+  const started = digestInterval(root).end
+  return start < started && started < end
 }
 
 /** A link that passes over a validly signed digest: the first digest of the run after it carries that link. */

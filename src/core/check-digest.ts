@@ -67,8 +67,10 @@ export interface DigestRecord {
   readonly families: ReadonlySet<string>
   readonly facts: DigestFacts
   readonly metadataSignature: SignatureState
-  /** The signature that later digests carry for it. */
-  successorSignature: SignatureState
+  /** Whether a signature that a later digest carries for it verifies: it proves itself, whatever that digest is worth. */
+  successorSignature: 'verifies' | 'absent'
+  /** Later digests that carry a signature for it that fails: that counts only where they are signed themselves. */
+  contradictedBy?: DigestRecord[]
   /** What its own link to the previous digest was found to be, once that one was read. */
   link?: DigestLink
   /** The worst that was found about the log files that it lists. */
@@ -170,14 +172,18 @@ function keyDoubt(content: DigestContent): Observation | undefined {
 
 function signatureDoubt(record: DigestRecord, content: DigestContent): Observation | undefined {
   const fingerprint = content.digest.digestPublicKeyFingerprint
-  const { metadataSignature, successorSignature } = record
-  if (metadataSignature === 'verifies' || successorSignature === 'verifies') return undefined
+  const { metadataSignature } = record
+  if (isSigned(record)) return undefined
   const signatures: ('metadata' | 'successor')[] = []
   if (metadataSignature === 'fails') signatures.push('metadata')
-  if (successorSignature === 'fails') signatures.push('successor')
+  if (record.contradictedBy?.some(isSigned) === true) signatures.push('successor')
   return signatures.length === 0
     ? { code: 'DIGEST_SIGNATURE_MISSING', fields: { fingerprint } }
     : { code: 'DIGEST_SIGNATURE_INVALID', fields: { fingerprint, signatures } }
+}
+
+function isSigned({ metadataSignature, successorSignature }: DigestRecord): boolean {
+  return metadataSignature === 'verifies' || successorSignature === 'verifies'
 }
 
 function validityDoubt(content: DigestContent): Observation | undefined {

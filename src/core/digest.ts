@@ -176,12 +176,16 @@ function checkEventTimes(fields: Fields): void {
   }
 }
 
+/** Keys have at most 1,024 bytes; a signature in hexadecimal 1,024 characters at 4,096 bits. */
+const MAX_TEXT = 2048
+
 /** A text that is not empty and has a UTF-8: without one, two different texts would be one key and one data to sign. */
 function readText(fields: Fields, name: string): string {
   const value = readField(fields, name)
   if (value === undefined) return ''
   if (typeof value !== 'string') fields.faults.push(`${fields.path}${name} is not a string`)
   else if (value === '') fields.faults.push(`${fields.path}${name} is empty`)
+  else if (value.length > MAX_TEXT) fields.faults.push(`${fields.path}${name} is longer than any bucket, key or signature`)
   else if (LONE_SURROGATE.test(value)) fields.faults.push(`${fields.path}${name} is not well-formed Unicode`)
   else return value
   return ''

@@ -59,7 +59,7 @@ export function judgeChain(chain: CheckedChain, request: RangeRequest): JudgedCh
     range,
     digests: judged.map((checked) => ({ checked, verdict: worst(checked.observations) })),
     missing: missingDigests(chain, range),
-    gaps: known && chain.id.kind === 'standard' ? openHours(chain, request, range) : [],
+    gaps: known && chain.id.kind === 'standard' ? [...beforeAll(range), ...openHours(chain, request, range)] : [],
     unsigned,
     notChecked: [...unsignedSentence(chain, unsigned), ...predecessorSentence(chain, request)],
   }
@@ -75,8 +75,7 @@ function rangeOf(chain: CheckedChain, request: RangeRequest): Interval {
   const oldest = oldestAccounted(chain)
   const first = oldest === undefined ? chain.digests[0] : oldest
   const start = request.askedStart ?? defaultStart(chain, first)
-  const end = request.askedEnd ?? defaultEnd(chain, request)
-  return { start, end: Math.max(start, end) }
+  return { start, end: request.askedEnd ?? defaultEnd(chain, request) }
 }
 
 /** The oldest digest that is valid, or to which a valid one links: planted older names change nothing. */
@@ -148,6 +147,11 @@ function missingDigests(chain: CheckedChain, range: Interval): { record: DigestR
     })
   }
   return [...missing.values()]
+}
+
+/** A chain whose first proven hour begins where the range ends, or later, proves nothing of it. */
+function beforeAll({ start, end }: Interval): OpenHours[] {
+  return start < end ? [] : [{ start: end, end: start, reason: 'before-first' }]
 }
 
 /** The hours of the range that no vouching digest covers, each with the reason that can be told. */

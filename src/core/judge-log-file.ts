@@ -30,11 +30,14 @@ export interface LogFileJudgement {
 
 const SHA256 = 'SHA-256'
 
-/** Judges a log file that at least one valid digest lists. `beforeRange`: named before the range, so that not being there is a note. */
+/**
+ * Judges a log file that at least one valid digest lists. `beforeRange`: named before the range, so that
+ * not being there is a note. `firstIsExact`: the first copy is that of its own place, for which no other stands in.
+ */
 export function judgeLogFile(
   claims: readonly StandingClaim[],
   copies: readonly CopyFact[],
-  options: { readonly beforeRange: boolean },
+  options: { readonly beforeRange: boolean; readonly firstIsExact?: boolean },
 ): LogFileJudgement {
   const supported = claims.filter((claim) => claim.algorithm === SHA256)
   const expected = (supported[0] ?? claims[0])?.hash ?? ''
@@ -42,7 +45,7 @@ export function judgeLogFile(
     return { status: 'valid', expected, found: expected, observations: [] }
   const listedBy = [...new Set(claims.map((claim) => claim.digest))]
   const there = copies.filter((copy) => copy.kind !== 'missing')
-  if (there.length === 0) {
+  if (there.length === 0 || (options.firstIsExact === true && copies[0]?.kind === 'missing')) {
     const observation: Observation = {
       code: 'LOG_FILE_MISSING',
       fields: { expected, listedBy },

@@ -35,11 +35,11 @@ interface Standing {
 /** What the digests of an account and region are worth to its log files. */
 export class LogFileContext {
   readonly #request: ReconcileRequest
-  readonly #chains: readonly JudgedChain[]
   readonly #standings = new Map<number, Standing>()
   /** `place/family` of which a valid digest lists a log file. */
   readonly #families = new Set<string>()
-  readonly #places = new Map<JudgedChain, Set<number>>()
+  /** Known standard chains, by the places that their valid digests lie in. */
+  readonly #knownByPlace = new Map<number, JudgedChain[]>()
   /** Places with a backfill digest that is unreadable or unverified. */
   readonly #backfillUnproven = new Set<number>()
   /** Unclaimed log files named before this are not judged. */
@@ -47,7 +47,6 @@ export class LogFileContext {
 
   constructor(chains: readonly JudgedChain[], request: ReconcileRequest) {
     this.#request = request
-    this.#chains = chains
     for (const chain of chains) this.#addChain(chain)
     const known = chains.filter((chain) => chain.known && chain.chain.id.kind === 'standard')
     this.start =
@@ -67,7 +66,8 @@ export class LogFileContext {
       places.add(record.place)
       for (const family of record.families) this.#families.add(`${record.place}/${family}`)
     }
-    this.#places.set(chain, places)
+    if (chain.chain.id.kind !== 'standard') return
+    for (const place of places) this.#knownByPlace.set(place, [...this.#knownAt(place), chain])
   }
 
   /** Turns a digest's claim into what it is worth. */
@@ -121,10 +121,8 @@ export class LogFileContext {
     return chains.every((chain) => chainCovers(chain.chain, wanted)) ? 'covered' : 'not-covered'
   }
 
-  #knownAt(place: number): JudgedChain[] {
-    return this.#chains.filter(
-      (chain) => chain.known && chain.chain.id.kind === 'standard' && this.#places.get(chain)?.has(place) === true,
-    )
+  #knownAt(place: number): readonly JudgedChain[] {
+    return this.#knownByPlace.get(place) ?? []
   }
 
   /** Claims of digests that are invalid, or that only lack a signature, count only where valid digests do not cover the hour. */
@@ -142,14 +140,15 @@ export class LogFileContext {
     const covered = this.#covered(time, place)
     if (covered === 'covered' && name.family !== 'CloudTrail' && !this.#families.has(`${place}/${name.family}`))
       return uncovered('family-not-digested')
-    if (covered === 'covered' && !this.#backfillUnproven.has(place)) {
+    if (covered === 'covered') {
+      if (this.#backfillUnproven.has(place)) return uncovered('backfill-unproven')
       if (this.#request.unvalidatedTrails) return uncovered('unvalidated-trails')
       return unlisted('not-listed', this.#mayBeBackfilled(name))
     }
-    if (name.time !== null && this.#isPending(name.time)) {
+    if (name.time !== null && this.#isPending(name.time, place)) {
       return { status: 'pending', observation: { code: 'LOG_FILE_PENDING', fields: { reason: 'too-recent' } } }
     }
-    return uncovered(covered === 'covered' ? 'backfill-unproven' : covered)
+    return uncovered(covered)
   }
 
   #mayBeBackfilled(name: LogFileKey | ForeignKey): boolean {
@@ -157,15 +156,31 @@ export class LogFileContext {
     return name.kind === 'log-file' && time !== null && this.#request.now - time.start < BACKFILL_TIME
   }
 
-  #isPending(time: number): boolean {
-    const { askedEnd, defaultEnd, live, now } = this.#request
-    if (askedEnd !== null || defaultEnd === null) return false
-    const known = this.#chains.filter((chain) => chain.known && chain.chain.id.kind === 'standard')
-    if (known.length === 0) return false
-    const newest = Math.max(...known.map((chain) => chain.chain.covered.at(-1)?.end ?? Number.NEGATIVE_INFINITY))
-    // A chain that ends a little before the default end has no gap there: its log files wait for its next digest.
-    const from = Math.min(defaultEnd, ...known.map((chain) => chain.range.end))
-    return time >= from && time <= newest + DELIVERY_DELAY && (!live || time <= now + 10 * MINUTE)
+  #isPending(time: number, place: number): boolean {
+    const { live, now } = this.#request
+    const newest = Math.max(...this.#knownAt(place).map((chain) => chain.chain.covered.at(-1)?.end ?? Number.NEGATIVE_INFINITY))
+    return this.#isAfterDefaultEnd(time, place) && time <= newest + DELIVERY_DELAY && (!live || time <= now + 10 * MINUTE)
+  }
+
+  /**
+   * No end asked, and from the default end of the chains of that place: one that ends a little earlier than others has no
+   * gap there, its log files wait for its next digest. A chain that proves no hour makes nothing wait.
+   */
+  #isAfterDefaultEnd(time: number, place: number): boolean {
+    const { askedEnd, defaultEnd } = this.#request
+    const ranges = this.#knownAt(place)
+      .map((chain) => chain.range)
+      .filter(({ start, end }) => start < end)
+    if (askedEnd !== null || defaultEnd === null || ranges.length === 0) return false
+    return time >= Math.min(defaultEnd, ...ranges.map(({ end }) => end))
+  }
+
+  /** Whether a log file that only digests without a signature list may wait for the next digest: else it is not proven. */
+  mayWait(claims: readonly StandingClaim[], name: ObjectKey, place: number): boolean {
+    if (name.kind !== 'log-file' || name.time === null || !this.#isAfterDefaultEnd(name.time, place)) return false
+    return claims.every(
+      ({ standing, ordinal }) => standing !== 'unsigned' || this.#standings.get(ordinal)?.record.place === place,
+    )
   }
 }
 

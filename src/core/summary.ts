@@ -44,6 +44,11 @@ export class RunTally {
     this.#verdict = worstVerdict(this.#verdict, finding.verdict)
   }
 
+  /** A chain that proves nothing leaves the run unverified, whatever others prove. */
+  addChain({ verdict }: { readonly verdict: Verdict }): void {
+    this.#verdict = worstVerdict(this.#verdict, verdict)
+  }
+
   /** Nothing checked is never valid; an interrupted run neither. */
   verdict(interrupted: boolean): Verdict {
     return interrupted || this.digests.valid === 0 ? worstVerdict(this.#verdict, 'unverified') : this.#verdict

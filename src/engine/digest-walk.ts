@@ -46,8 +46,6 @@ export interface DigestListing {
 
 /** A chain is known by what it shows a week around the range. */
 const KNOWN_MARGIN = 7 * DAY
-/** After the range: how many digests are tried for the one that carries the last signature. */
-const MAX_NEXT = 8
 /** Outside the range: how many of the newest and of the oldest are read at a time to find a valid one. */
 const PROBES = 4
 
@@ -204,17 +202,13 @@ class DigestWalk {
   async #readNext(chain: DigestChain, digests: readonly NamedDigest[], last: NamedDigest | undefined): Promise<void> {
     if (last === undefined || last.name.backfill) return
     const wanted = chain.at(last.place.bucket, last.place.original(last.entry.key))[0]
-    const from = digests.indexOf(last) + 1
-    for (const next of digests.slice(from, from + MAX_NEXT)) {
+    for (const next of digests.slice(digests.indexOf(last) + 1)) {
+      const before = chain.records.length
       await this.#readAll(chain, [next])
-      const [read] = chain.records.slice(-1)
-      if (read === undefined) continue
-      const previous = previousOf(read)
-      if (
-        previous !== null &&
-        (wanted === undefined || (previous.s3Object === wanted.key && previous.s3Bucket === wanted.bucket))
-      )
+      const previous = chain.records[before] === undefined ? null : previousOf(chain.records[before])
+      if (previous !== null && wanted !== undefined && previous.s3Object === wanted.key && previous.s3Bucket === wanted.bucket)
         return
+      if (chain.records.slice(-2).some((record) => record.name.endTime > last.name.endTime && isProven(record))) return
     }
   }
 
@@ -251,7 +245,7 @@ class DigestWalk {
     this.#run.signal.throwIfAborted()
     let unreadable: Extract<DigestFacts, { kind: 'unreadable' }> = { kind: 'unreadable', reason: 'bucket-not-given' }
     let missing = false
-    for (const { source, key: sourceKey, place } of this.#run.places.locate(bucket, key, true)) {
+    for (const { source, key: sourceKey, place } of this.#run.places.locate(bucket, key)) {
       const ordinal = this.#ordinal++
       const record = await this.#read({ source, sourceKey, bucket, key, name, place, ordinal })
       if (record.facts.kind === 'unreadable') unreadable = record.facts

@@ -1,4 +1,5 @@
 /** Finds every `AWSLogs/` of the sources, and under it every account and region with digests or log files. */
+import pLimit from 'p-limit'
 import { compareKeys } from '../core/compare-keys.js'
 import { isAccountId, isOrganizationId, isRegion } from '../core/object-key.js'
 import type { FolderListing, Source, UnlistedPart, UnreadableObject } from '../sources/source.js'
@@ -31,7 +32,6 @@ export interface Discovery {
   readonly scopes: readonly Scope[]
   /** Folders that could not be listed. */
   readonly unreadable: readonly { readonly place: Place | undefined; readonly source: Source; readonly part: UnlistedPart }[]
-  readonly notChecked: readonly string[]
 }
 
 export interface DiscoverOptions {
@@ -41,8 +41,9 @@ export interface DiscoverOptions {
 }
 
 /** A prefix of CloudTrail's has at most 200 characters; buckets with other things in them are not searched for ever. */
-const MAX_DEPTH = 12
-const MAX_FOLDERS = 20_000
+const MAX_DEPTH = 100
+const MAX_FOLDERS = 100_000
+const ACCOUNTS_AT_ONCE = 32
 
 const DIGEST_FOLDER = 'CloudTrail-Digest'
 const LAKE_FOLDER = 'CloudTrail-Lake'
@@ -55,7 +56,13 @@ export async function discover(sources: readonly Source[], options: DiscoverOpti
 }
 
 /** A source may point into an `AWSLogs/`: then only that account or organization is looked at. */
-const INSIDE = /^((?:.*?\/)??)AWSLogs\/(?:(o-[a-z0-9]{10,32})\/)?(?:(\d{12})\/)?(?:CloudTrail[^/]*\/)?(?:([a-z0-9-]+)\/)?/
+const INSIDE = /^((?:.*\/)?)AWSLogs\/(?:(o-[a-z0-9]{10,32})\/)?(?:(\d{12})\/)?(?:CloudTrail[^/]*\/)?(?:([a-z0-9-]+)\/)?/
+
+interface Account {
+  readonly folder: string
+  readonly organizationId: string | null
+  readonly accountId: string
+}
 
 interface Narrowing {
   readonly organizationId: string | undefined
@@ -68,7 +75,7 @@ class Discoverer {
   readonly #places: Place[] = []
   readonly #scopes = new Map<string, Scope>()
   readonly #unreadable: { place: Place | undefined; source: Source; part: UnlistedPart }[] = []
-  readonly #notChecked: string[] = []
+  #searched = 0
 
   constructor(options: DiscoverOptions) {
     this.#options = options
@@ -76,7 +83,8 @@ class Discoverer {
 
   result(): Discovery {
     const scopes = [...this.#scopes.values()].sort(byScope)
-    return { places: new Places(this.#places), scopes, unreadable: this.#unreadable, notChecked: this.#notChecked }
+    for (const { parts } of scopes) parts.sort((a, b) => a.place.index - b.place.index)
+    return { places: new Places(this.#places), scopes, unreadable: this.#unreadable }
   }
 
   async search(source: Source): Promise<void> {
@@ -86,24 +94,29 @@ class Discoverer {
       await this.#addPlace(source, root, { organizationId, accountId, region })
       return
     }
-    let level = [source.prefix ?? '']
-    let folders = 0
+    await this.#searchBelow(source, [source.prefix ?? ''])
+  }
+
+  /** Level by level. A limit that is reached leaves something unseen: that is a finding, not a sentence. */
+  async #searchBelow(source: Source, from: readonly string[]): Promise<void> {
+    let level = from
     for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++) {
       const next: string[] = []
       for (const prefix of level) {
-        if (++folders > MAX_FOLDERS) {
-          this.#notChecked.push(`Only ${MAX_FOLDERS} folders of ${source.name} were searched for AWSLogs/.`)
+        if (++this.#searched > MAX_FOLDERS) {
+          this.#refused(source, prefix, undefined, unsearched(`only ${MAX_FOLDERS} folders are searched for AWSLogs/`))
           return
         }
         for (const folder of await this.#folders(source, prefix, undefined)) {
-          if (folder === `${prefix}AWSLogs/`) await this.#addPlace(source, prefix, undefined)
+          if (folder === `${prefix}AWSLogs/`) next.push(...(await this.#addPlace(source, prefix, undefined)))
           else next.push(folder)
         }
       }
       level = next
     }
-    if (level.length > 0)
-      this.#notChecked.push(`Folders of ${source.name} deeper than ${MAX_DEPTH} were not searched for AWSLogs/.`)
+    for (const prefix of level.slice(0, 1)) {
+      this.#refused(source, prefix, undefined, unsearched(`folders deeper than ${MAX_DEPTH} are not searched for AWSLogs/`))
+    }
   }
 
   async #list(source: Source, prefix: string): Promise<FolderListing | UnreadableObject> {
@@ -114,7 +127,7 @@ class Discoverer {
     const listing = await this.#list(source, prefix)
     if ('folders' in listing) {
       for (const part of listing.objects) {
-        if (part.kind === 'unreadable' && (part.key.endsWith('/') || place !== undefined))
+        if (part.kind === 'unreadable' && (part.key.endsWith('/') || place !== undefined || part.key === `${prefix}AWSLogs`))
           this.#unreadable.push({ place, source, part })
       }
       return listing.folders
@@ -132,36 +145,51 @@ class Discoverer {
     })
   }
 
-  async #addPlace(source: Source, root: string, narrowing: Narrowing | undefined): Promise<void> {
+  /** Returns the folders in which a further `AWSLogs/` may lie: a trail's prefix may begin like one. */
+  async #addPlace(source: Source, root: string, narrowing: Narrowing | undefined): Promise<string[]> {
     const place = new Place(this.#places.length, source, root)
     this.#places.push(place)
-    const top = `${root}AWSLogs/`
-    for (const folder of await this.#folders(source, top, place)) {
+    const accounts: Account[] = []
+    const others: string[] = []
+    for (const folder of await this.#folders(source, `${root}AWSLogs/`, place)) {
       const name = lastName(folder)
-      if (isAccountId(name) && narrowing?.organizationId === undefined)
-        await this.#addAccount(place, folder, null, name, narrowing)
-      if (!isOrganizationId(name) || (narrowing?.organizationId ?? name) !== name) continue
-      for (const account of await this.#folders(source, folder, place)) {
-        if (isAccountId(lastName(account))) await this.#addAccount(place, account, name, lastName(account), narrowing)
+      if (isAccountId(name)) accounts.push({ folder, organizationId: null, accountId: name })
+      else if (!isOrganizationId(name)) others.push(folder)
+      else {
+        for (const account of await this.#folders(source, folder, place)) {
+          if (isAccountId(lastName(account)))
+            accounts.push({ folder: account, organizationId: name, accountId: lastName(account) })
+        }
       }
     }
+    const limit = pLimit(ACCOUNTS_AT_ONCE)
+    const found = await limit.map(
+      accounts.filter((account) => this.#isWanted(account, narrowing)),
+      (account) => this.#addAccount(place, account, narrowing),
+    )
+    return narrowing === undefined ? [...others, ...found.flat()] : []
   }
 
-  async #addAccount(
-    place: Place,
-    folder: string,
-    organizationId: string | null,
-    accountId: string,
-    narrowing: Narrowing | undefined,
-  ): Promise<void> {
+  #isWanted({ organizationId, accountId }: Account, narrowing: Narrowing | undefined): boolean {
     const { accountIds } = this.#options
-    if (accountIds.length > 0 && !accountIds.includes(accountId)) return
-    if ((narrowing?.accountId ?? accountId) !== accountId) return
-    for (const family of await this.#folders(place.source, folder, place)) {
+    if (accountIds.length > 0 && !accountIds.includes(accountId)) return false
+    if (narrowing?.organizationId !== undefined && narrowing.organizationId !== organizationId) return false
+    return (narrowing?.accountId ?? accountId) === accountId
+  }
+
+  /** Other services' folders are not searched through: only an `AWSLogs/` directly in one of them is returned. */
+  async #addAccount(place: Place, account: Account, narrowing: Narrowing | undefined): Promise<string[]> {
+    const further: string[] = []
+    for (const family of await this.#folders(place.source, account.folder, place)) {
       const name = lastName(family)
-      if (!name.startsWith('CloudTrail') || name === LAKE_FOLDER) continue
-      await this.#addFamily(place, family, { organizationId, accountId, digests: name === DIGEST_FOLDER }, narrowing)
+      if (name.startsWith('CloudTrail') && name !== LAKE_FOLDER) {
+        await this.#addFamily(place, family, { ...account, digests: name === DIGEST_FOLDER }, narrowing)
+      } else if (narrowing === undefined) {
+        const below = await this.#list(place.source, family)
+        if ('folders' in below && below.folders.includes(`${family}AWSLogs/`)) further.push(family)
+      }
     }
+    return further
   }
 
   async #addFamily(
@@ -208,6 +236,10 @@ class Discoverer {
     }
     return part
   }
+}
+
+function unsearched(detail: string): UnreadableObject {
+  return { kind: 'unreadable', reason: 'too-large', detail }
 }
 
 function lastName(folder: string): string {

@@ -102,12 +102,19 @@ class LogWalk {
           if (current !== undefined) groups.push(current)
           current = { bucket: row.bucket, key: row.key, name: parseObjectKey(row.key), claims: [], objects: [] }
         }
-        if ('claim' in row) current.claims.push(row.claim)
+        if ('claim' in row) this.#addClaim(current.claims, row.claim)
         else current.objects.push({ place: row.place, entry: row.entry })
       }
       if (groups.length > 0) yield groups
     }
     if (current !== undefined) yield [current]
+  }
+
+  /** Planted digests may list one log file any number of times: what valid ones say of it is kept, and enough of the rest. */
+  #addClaim(claims: Claim[], claim: Claim): void {
+    const last = claims.at(-1)
+    if (last?.ordinal === claim.ordinal && last.hash === claim.hash) return
+    if (claims.length < CLAIMS_KEPT || this.#context.claim(claim).standing === 'vouching') claims.push(claim)
   }
 
   async *#listing(part: ScopePart): AsyncGenerator<readonly Row[], void, undefined> {
@@ -138,13 +145,12 @@ class LogWalk {
     const [claim] = claims
     const place = group.objects[0]?.place.index ?? (claim === undefined ? -1 : (this.#context.record(claim.ordinal)?.place ?? -1))
     if (!this.#context.isClaimed(claims, name, place)) return this.#unclaimed(group, place)
-    if (claims.every((claim) => claim.standing === 'unsigned')) return this.#pending(group, claims)
+    const waits = claims.every(({ standing }) => standing === 'unsigned') && this.#context.mayWait(claims, name, place)
+    if (waits) return this.#pending(group, claims)
     if (!this.#context.isChecked(claims, name)) return undefined
     const vouching = claims.filter((claim) => claim.standing === 'vouching')
     if (vouching.length > 0) return this.#measured(group, vouching, true)
-    const weighty = claims.filter((claim) => claim.standing === 'unverified' || claim.standing === 'invalid')
-    if (weighty.length > 0) return this.#measured(group, weighty, false)
-    return undefined
+    return this.#measured(group, claims, false)
   }
 
   /** Listed only by digests after the default end that lack only a signature. */
@@ -198,7 +204,10 @@ class LogWalk {
 
   #judgeCopies(group: Group, claims: readonly StandingClaim[], copies: readonly CopyFact[], trusted: boolean): JudgedLogFile {
     const judgement = trusted
-      ? judgeLogFile(claims, copies, { beforeRange: this.#context.isBeforeRange(group.name) })
+      ? judgeLogFile(claims, copies, {
+          beforeRange: this.#context.isBeforeRange(group.name),
+          firstIsExact: copies.length > group.objects.length,
+        })
       : judgeUntrustedLogFile(claims, copies)
     let read = 0
     let inflated = 0
@@ -210,21 +219,27 @@ class LogWalk {
     return this.#result(group, claims, judgement, { read, inflated })
   }
 
-  /** All copies in the listing; else where the claim points: only a read says that something is not there. */
+  /**
+   * All copies in the listing; else where the claim points: only a read says that something is not there. Where an exact
+   * place should have it and does not list it, that place is read first, whatever lies elsewhere.
+   */
   #copies(group: Group, trusted: boolean): Promise<CopyFact[]> | CopyFact[] {
-    const { objects } = group
-    if (objects.length === 0) return this.#fetch(group.bucket, group.key, trusted)
+    const { bucket, key, objects } = group
+    // Nobody's word orders a request for what no listing has.
+    if (objects.length === 0) return trusted ? this.#fetch(bucket, key) : [{ kind: 'missing' }]
     const copies = objects.map(({ place, entry }) => {
       if (entry.kind === 'object') return this.#run.measurer.measure({ source: place.source, key: entry.key, size: entry.size })
       const { reason, detail } = entry
       return { kind: 'unreadable', reason, ...(detail === undefined ? {} : { detail }) } as const
     })
+    const exact = trusted && objects.every(({ place }) => !place.isExact) ? this.#run.places.exact(bucket, key) : undefined
+    if (exact !== undefined) copies.unshift(this.#run.measurer.measure({ ...exact, size: undefined }))
     return copies.some((copy) => copy instanceof Promise) ? Promise.all(copies) : (copies as CopyFact[])
   }
 
-  async #fetch(bucket: string, key: string, trusted: boolean): Promise<CopyFact[]> {
+  async #fetch(bucket: string, key: string): Promise<CopyFact[]> {
     let answer: CopyFact = { kind: 'unreadable', reason: 'bucket-not-given' }
-    for (const { source, key: at } of this.#run.places.locate(bucket, key, trusted)) {
+    for (const { source, key: at } of this.#run.places.locate(bucket, key)) {
       const copy = await this.#run.measurer.measure({ source, key: at, size: undefined })
       if (copy.kind === 'measured') return [copy]
       if (answer.kind !== 'unreadable' || answer.reason === 'bucket-not-given') answer = copy
@@ -286,6 +301,7 @@ async function* claimRows(claims: AsyncIterable<readonly Claim[]>): AsyncGenerat
 }
 
 const ROWS = 1024
+const CLAIMS_KEPT = 64
 
 function outOfOrder(source: Source, before: string, key: string): VerifyTrailError {
   const quoted = (text: string): string => JSON.stringify(text.slice(0, 200))

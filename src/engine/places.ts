@@ -28,6 +28,11 @@ export class Place {
     this.origin = source.bucket === undefined ? 'guessed' : 'store'
   }
 
+  /** Its keys are the original ones: a copy elsewhere does not stand in for them. */
+  get isExact(): boolean {
+    return this.origin === 'store' || this.origin === 'exact'
+  }
+
   /** The original key of an object found under this place. */
   original(key: string): string {
     return this.prefix + key.slice(this.root.length)
@@ -45,8 +50,7 @@ export class Place {
     if (bucket !== this.bucket) return undefined
     if (key.startsWith(`${this.prefix}AWSLogs/`)) return this.root + key.slice(this.prefix.length)
     // The whole bucket lies here: it answers for every key of that bucket.
-    const whole = this.origin === 'store' || this.origin === 'exact'
-    if (!whole || !this.root.endsWith(this.prefix)) return undefined
+    if (!this.isExact || !this.root.endsWith(this.prefix)) return undefined
     return this.root.slice(0, this.root.length - this.prefix.length) + key
   }
 }
@@ -75,18 +79,27 @@ export class Places {
   }
 
   /**
-   * Where an original key may be read, the exact place first. Empty: that bucket was not given. `trusted`: a valid digest
-   * names it; only then another bucket of a store is asked.
+   * Where an original key may be read, the exact place first. Empty: that bucket was not given. To be asked on the word of a
+   * valid digest only: another bucket of a store may be among the answers.
    */
-  locate(bucket: string, key: string, trusted: boolean): Location[] {
+  locate(bucket: string, key: string): Location[] {
     const found: (Location & { readonly rank: number })[] = []
     for (const place of this.all) {
       const at = place.locate(bucket, key)
       if (at !== undefined) found.push({ source: place.source, key: at, place: place.index, rank: RANK[place.origin] })
     }
     if (found.length > 0) return found.sort((a, b) => a.rank - b.rank || a.place - b.place)
-    const other = trusted ? this.#other(bucket) : undefined
+    const other = this.#other(bucket)
     return other === undefined ? [] : [{ source: other, key, place: -1 }]
+  }
+
+  /** Where the key lies if it lies in its own place. */
+  exact(bucket: string, key: string): Location | undefined {
+    for (const place of this.all) {
+      const at = place.isExact ? place.locate(bucket, key) : undefined
+      if (at !== undefined) return { source: place.source, key: at, place: place.index }
+    }
+    return undefined
   }
 
   #other(bucket: string): Source | undefined {

@@ -202,7 +202,8 @@ class ScopeRun {
     for (const [chain, tally] of this.#tallies) {
       const { id } = chain.chain
       if (chain.digests.some((digest) => overlaps(digestInterval(digest.checked.record), chain.range))) trails.add(id.trail)
-      if (chain.known || chain.digests.length > 0) chains.push(tally.summary(id, chain.range, chainCoverage(chain)))
+      if ((chain.known && id.kind === 'standard') || chain.digests.length > 0)
+        chains.push(tally.summary(id, chain.range, chainCoverage(chain)))
     }
     return {
       kind: 'scope-end',

@@ -57,13 +57,16 @@ function settleGiven(places: readonly Place[], given: ResolvedOptions['originalP
 interface Vote {
   readonly bucket: string
   readonly prefix: string
+  /** How many proven digests say so. */
+  readonly count: number
   readonly proven: boolean
   readonly exact: boolean
 }
 
 class Surveyor {
   readonly #context: SurveyContext
-  readonly #votes = new Map<Place, Vote>()
+  /** By place, then by `bucket/prefix`. */
+  readonly #votes = new Map<Place, Map<string, Vote>>()
   /** Stores whose digests name one other bucket, and nothing else so far. */
   readonly #replicas = new Map<Place, Set<string>>()
   readonly #needsEnd: boolean
@@ -86,8 +89,11 @@ class Surveyor {
       const listing = await listDigests({ ...scope, parts } satisfies Scope, days, signal)
       for (const digests of listing.byChain.values()) {
         const valid = await this.#newestValid(digests)
-        if (parts.some(({ place }) => this.#isOpen(place))) await this.#oldestValid(digests)
-        await this.#confirmReplica(digests)
+        for (const { place } of parts)
+          await this.#settleBy(
+            digests.filter((digest) => digest.place === place),
+            place,
+          )
         if (valid !== undefined && (newest === null || valid > newest)) newest = valid
         if (!this.#needsEnd && parts.every(({ place }) => !this.#isOpen(place))) break
       }
@@ -95,11 +101,18 @@ class Surveyor {
     return newest
   }
 
+  /** What this place's own digests say of it: another trail's, or another prefix's, may say something else. */
+  async #settleBy(digests: readonly NamedDigest[], place: Place): Promise<void> {
+    if (this.#isOpen(place)) await this.#newestValid(digests)
+    if (this.#isOpen(place)) await this.#oldestValid(digests)
+    await this.#confirmReplica(digests)
+  }
+
   /** Whether the place's original bucket is still to be found out. */
   #isOpen(place: Place): boolean {
     if (place.origin === 'store') return this.#replicas.get(place)?.has('') !== true
     if (place.origin === 'given') return this.#context.options.originalPlace?.prefix === undefined && !this.#votes.has(place)
-    return this.#votes.get(place)?.exact !== true
+    return ![...(this.#votes.get(place)?.values() ?? [])].some((vote) => vote.exact)
   }
 
   /** From the newest back to the first that is proven, by its metadata or by a digest after it. */
@@ -171,9 +184,12 @@ class Surveyor {
     if (place.origin === 'given' && bucket !== place.bucket) return
     const prefix = key.slice(0, key.length - rest.length)
     if (prefix !== '' && !prefix.endsWith('/')) return
-    const vote = { bucket, prefix, proven, exact: proven && place.isNamed(bucket, prefix) }
-    const known = this.#votes.get(place)
-    if (known === undefined || rank(vote) >= rank(known)) this.#votes.set(place, vote)
+    const votes = this.#votes.get(place) ?? new Map<string, Vote>()
+    const named = `${bucket}/${prefix}`
+    const known = votes.get(named)
+    const count = (known?.count ?? 0) + (proven ? 1 : 0)
+    votes.set(named, { bucket, prefix, count, proven: count > 0, exact: count > 0 && place.isNamed(bucket, prefix) })
+    this.#votes.set(place, votes)
   }
 
   /** Before a store is refused as a replica, all digests of the chain are read: a few that were copied in make none. */
@@ -194,7 +210,8 @@ class Surveyor {
   settle(): string[] {
     for (const [place, seen] of this.#replicas) refuseReplica(place, seen)
     const { all } = this.#context.discovery.places
-    for (const [place, { bucket, prefix, proven, exact }] of this.#votes) {
+    for (const [place, votes] of this.#votes) {
+      const { bucket, prefix, proven, exact } = bestOf([...votes.values()])
       place.prefix = prefix
       if (place.origin === 'given') continue
       place.bucket = bucket
@@ -224,8 +241,13 @@ class Signatures {
   }
 }
 
-function rank(vote: Vote): number {
-  return vote.exact ? 2 : vote.proven ? 1 : 0
+/** The directory's name if signed digests name it; else what most of them name, the first at equal numbers. */
+function bestOf(votes: readonly Vote[]): Vote {
+  return votes.reduce((best, vote) => (rank(vote) > rank(best) ? vote : best))
+}
+
+function rank({ exact, count }: Vote): number {
+  return exact ? Number.POSITIVE_INFINITY : count
 }
 
 /** All digests of a store that were looked at name one other bucket under the same keys. */

@@ -79,7 +79,6 @@ class Verification {
     this.#progress.report()
     const { accountIds, regions, sources } = this.#options
     const discovery = await discover(sources, { accountIds, regions, signal: this.#signal })
-    this.#notChecked.push(...discovery.notChecked)
     const run = await this.#prepare(discovery)
     for (const finding of unreadableFolders(discovery)) yield this.#count(finding)
     const ahead = run.live ? SCOPES_AHEAD : 1
@@ -152,6 +151,7 @@ class Verification {
 
   #absorb(end: ScopeEnd): void {
     this.#chains.push(...end.chains)
+    for (const chain of end.chains) this.#tally.addChain(chain)
     this.#notChecked.push(...end.notChecked)
     for (const trail of end.trails) this.#found.push({ accountId: end.accountId, region: end.region, trail })
     for (const { key, origin, digests } of end.keys) {
@@ -268,7 +268,7 @@ function provenRange(chains: readonly ChainSummary[]): { start: string | null; e
   let start: string | null = null
   let end: string | null = null
   for (const chain of chains) {
-    if (chain.kind !== 'standard' || chain.coverage.length === 0) continue
+    if (chain.kind !== 'standard') continue
     if (start === null || chain.startTime > start) start = chain.startTime
     if (end === null || chain.endTime < end) end = chain.endTime
   }
