@@ -68,8 +68,7 @@ export class DigestChain {
     if (previous === null) return
     const signature = this.#signatureCarried(previous, target)
     if (signature === 'verifies') target.successorSignature = 'verifies'
-    else if (signature === 'fails' && (target.contradictedBy?.length ?? 0) < CONTRADICTIONS_KEPT)
-      (target.contradictedBy ??= []).push(successor)
+    else if (signature === 'fails') contradict(target, successor)
     const { facts } = target
     const hash = (facts.kind === 'content' || facts.kind === 'malformed') && facts.sha256 === previous.hashValue
     const link: DigestLink = { previous: target, hash, signature }
@@ -90,6 +89,11 @@ export class DigestChain {
 
 /** A digest that a thousand planted ones contradict is contradicted; the genuine one comes soon after it. */
 const CONTRADICTIONS_KEPT = 1000
+
+function contradict(target: DigestRecord, successor: DigestRecord): void {
+  target.contradictedBy ??= []
+  if (target.contradictedBy.length < CONTRADICTIONS_KEPT) target.contradictedBy.push(successor)
+}
 
 function append<V>(map: Map<string, V[]>, key: string, value: V): void {
   const list = map.get(key)

@@ -1,5 +1,16 @@
 /** An exported bucket on disk. File calls are synchronous: for many small files that is several times faster. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync, realpathSync, type Stats, statSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
 import { sep } from 'node:path'
 import { compareKeys } from '../core/compare-keys.js'
 import type { UnreadableReason } from '../core/findings.js'
@@ -76,7 +87,12 @@ class DirectorySource implements Source {
   }
 
   async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedObject | UnlistedPart> {
-    for await (const page of this.pages(prefix, options)) yield* page
+    for await (const page of this.pages(prefix, options)) {
+      for (const part of page) {
+        options.signal?.throwIfAborted()
+        yield part
+      }
+    }
   }
 
   async *pages(prefix: string, options: ListOptions = {}): AsyncGenerator<readonly (ListedObject | UnlistedPart)[]> {
