@@ -6,6 +6,7 @@
 import { compareKeys } from '../core/compare-keys.js'
 import { DAY } from '../core/coverage.js'
 import type { ListedObject, Source, UnlistedPart } from '../sources/source.js'
+import { concatInOrder } from './in-order.js'
 
 /** First and last day, as the start of the day; null: no limit. */
 export interface Days {
@@ -68,16 +69,25 @@ async function* listLevel(
     ...below.folders.map((key) => ({ key })),
     ...below.objects.filter((entry) => !isMarker(entry)).map((entry) => ({ key: entry.key, entry })),
   ].sort((a, b) => compareKeys(a.key, b.key))
-  for (const { key, entry } of children) {
-    if (entry !== undefined) {
-      yield [entry]
-      continue
-    }
-    const next = extend(date, key.slice(folder.length, -1))
-    if (next === undefined) yield* listAll(source, key, signal)
+  const pagesOf = async function* ({ key, entry }: (typeof children)[number]): AsyncGenerator<readonly Entry[], void, undefined> {
+    const next = entry === undefined ? extend(date, key.slice(folder.length, -1)) : undefined
+    if (entry !== undefined) yield [entry]
+    else if (next === undefined) yield* listAll(source, key, signal)
     else if (next.length < 3) yield* listLevel(source, key, days, next, signal)
-    else if (touches(next, days)) yield* listAll(source, key, signal)
+    else yield* listAll(source, key, signal)
   }
+  // In a store each folder is a request to wait for.
+  const wanted = children.filter(
+    ({ key, entry }) => entry !== undefined || !isOutside(extend(date, key.slice(folder.length, -1)), days),
+  )
+  yield* concatInOrder(wanted, pagesOf, source.kind === 'store' ? FOLDERS_AHEAD : 1, () => undefined)
+}
+
+const FOLDERS_AHEAD = 8
+
+/** A real day, and not one of those asked for. */
+function isOutside(date: readonly number[] | undefined, days: Days): boolean {
+  return date?.length === 3 && !touches(date, days)
 }
 
 /** A further part of a date; undefined where it is none: then it is no day folder, whatever it is called. */

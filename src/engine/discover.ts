@@ -45,6 +45,19 @@ const MAX_DEPTH = 100
 const MAX_FOLDERS = 100_000
 const ACCOUNTS_AT_ONCE = 32
 
+/** What other AWS services write beside CloudTrail: years of it, with no trail in it. */
+const OTHER_SERVICES: ReadonlySet<string> = new Set([
+  'CloudTrail-Lake',
+  'Config',
+  'GuardDuty',
+  'S3',
+  'WAFLogs',
+  'elasticloadbalancing',
+  'network-firewall',
+  'vpcdnsquerylogs',
+  'vpcflowlogs',
+])
+
 const DIGEST_FOLDER = 'CloudTrail-Digest'
 const LAKE_FOLDER = 'CloudTrail-Lake'
 
@@ -107,9 +120,10 @@ class Discoverer {
           this.#refused(source, prefix, undefined, unsearched(`only ${MAX_FOLDERS} folders are searched for AWSLogs/`))
           return
         }
-        for (const folder of await this.#folders(source, prefix, undefined)) {
-          if (folder === `${prefix}AWSLogs/`) next.push(...(await this.#addPlace(source, prefix, undefined)))
-          else next.push(folder)
+        const found = [...(await this.#folders(source, prefix, undefined))]
+        for (let folder = found.shift(); folder !== undefined; folder = found.shift()) {
+          if (lastName(folder) !== 'AWSLogs') next.push(folder)
+          else found.push(...(await this.#addPlace(source, folder.slice(0, -'AWSLogs/'.length), undefined)))
         }
       }
       level = next
@@ -159,6 +173,7 @@ class Discoverer {
         for (const account of await this.#folders(source, folder, place)) {
           if (isAccountId(lastName(account)))
             accounts.push({ folder: account, organizationId: name, accountId: lastName(account) })
+          else others.push(account)
         }
       }
     }
@@ -177,16 +192,18 @@ class Discoverer {
     return (narrowing?.accountId ?? accountId) === accountId
   }
 
-  /** Other services' folders are not searched through: only an `AWSLogs/` directly in one of them is returned. */
+  /** Returns folders beside CloudTrail's own: a trail's prefix may lead there. Of what other services write only the top is looked at. */
   async #addAccount(place: Place, account: Account, narrowing: Narrowing | undefined): Promise<string[]> {
     const further: string[] = []
     for (const family of await this.#folders(place.source, account.folder, place)) {
       const name = lastName(family)
       if (name.startsWith('CloudTrail') && name !== LAKE_FOLDER) {
         await this.#addFamily(place, family, { ...account, digests: name === DIGEST_FOLDER }, narrowing)
+      } else if (!OTHER_SERVICES.has(name)) {
+        further.push(family)
       } else if (narrowing === undefined) {
         const below = await this.#list(place.source, family)
-        if ('folders' in below && below.folders.includes(`${family}AWSLogs/`)) further.push(family)
+        if ('folders' in below && below.folders.includes(`${family}AWSLogs/`)) further.push(`${family}AWSLogs/`)
       }
     }
     return further

@@ -3,10 +3,10 @@
  * ends, and whether a bucket is a replica of another one.
  */
 import { checkSignature, type DigestContent } from '../core/check-digest.js'
-import { DELIVERY_DELAY, NAME_TOLERANCE } from '../core/coverage.js'
+import { DAY, DELIVERY_DELAY, NAME_TOLERANCE } from '../core/coverage.js'
 import type { RangeRequest } from '../core/judge-chain.js'
 import { VerifyTrailError } from '../errors.js'
-import { digestDays, listDigests, type NamedDigest } from './digest-walk.js'
+import { type DigestListing, digestDays, floorDay, listDigests, type NamedDigest } from './digest-walk.js'
 import type { Discovery, Scope } from './discover.js'
 import { mapInOrder } from './in-order.js'
 import type { ResolvedOptions } from './options.js'
@@ -78,15 +78,14 @@ class Surveyor {
 
   /** The newest valid digestEndTime over all chains, where an export needs it. */
   async run(): Promise<number | null> {
-    const { discovery, options, signal } = this.#context
+    const { discovery } = this.#context
     let newest: number | null = null
     for (const scope of discovery.scopes) {
       const parts = scope.parts.filter(
         ({ place, digestFolders }) => digestFolders.length > 0 && (this.#needsEnd || this.#isOpen(place)),
       )
       if (parts.length === 0 || scope.region === null) continue
-      const days = digestDays(this.#needsEnd ? null : options.startTime, this.#needsEnd ? null : options.endTime)
-      const listing = await listDigests({ ...scope, parts } satisfies Scope, days, signal)
+      const listing = await this.#list({ ...scope, parts })
       for (const digests of listing.byChain.values()) {
         const valid = await this.#newestValid(digests)
         for (const { place } of parts)
@@ -99,6 +98,19 @@ class Surveyor {
       }
     }
     return newest
+  }
+
+  /** All names where the end is to be found; else those of a few days, if there are any: one digest tells where it lies. */
+  async #list(scope: Scope): Promise<DigestListing> {
+    const { options, signal } = this.#context
+    if (this.#needsEnd) return listDigests(scope, digestDays(null, null), signal)
+    const days = digestDays(options.startTime, options.endTime)
+    const last = floorDay(options.endTime ?? options.now)
+    if (days.first !== null && days.first < last - DAY) {
+      const few = await listDigests(scope, { first: last - DAY, last }, signal)
+      if (few.byChain.size > 0) return few
+    }
+    return listDigests(scope, days, signal)
   }
 
   /** What this place's own digests say of it: another trail's, or another prefix's, may say something else. */
@@ -211,7 +223,7 @@ class Surveyor {
     for (const [place, seen] of this.#replicas) refuseReplica(place, seen)
     const { all } = this.#context.discovery.places
     for (const [place, votes] of this.#votes) {
-      const { bucket, prefix, proven, exact } = bestOf([...votes.values()])
+      const { bucket, prefix, proven, exact } = bestOf(place, [...votes.values()])
       place.prefix = prefix
       if (place.origin === 'given') continue
       place.bucket = bucket
@@ -241,9 +253,13 @@ class Signatures {
   }
 }
 
-/** The directory's name if signed digests name it; else what most of them name, the first at equal numbers. */
-function bestOf(votes: readonly Vote[]): Vote {
-  return votes.reduce((best, vote) => (rank(vote) > rank(best) ? vote : best))
+/** The directory's name if signed digests name it; else what they name. Where they name several, only the operator can tell. */
+function bestOf(place: Place, votes: readonly Vote[]): Vote {
+  const best = votes.reduce((one, other) => (rank(other) > rank(one) ? other : one))
+  const named = votes.filter((vote) => vote.proven).map(({ bucket, prefix }) => `${bucket}/${prefix}`)
+  if (place.origin === 'given' || best.exact || named.length < 2) return best
+  const message = `signed digests in ${place.source.name} name different original places (${named.join(' and ')}): say with --bucket which one it is a copy of`
+  throw new VerifyTrailError('ERR_SOURCE', message)
 }
 
 function rank({ exact, count }: Vote): number {
