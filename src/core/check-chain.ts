@@ -106,8 +106,9 @@ export interface Run {
   /** From the end of its starting digest, else the start of its oldest digest, to its newest end. */
   readonly interval: Interval
   readonly members: ReadonlySet<DigestRecord>
-  /** Its oldest digest. */
+  /** Its oldest digest, and its newest. */
   readonly root: DigestRecord
+  readonly newest: DigestRecord
 }
 
 /** One record with what was found about it; links and out-of-chain included. */
@@ -185,7 +186,7 @@ function findRuns(proven: readonly DigestRecord[]): Run[] {
     const members = new Set<DigestRecord>()
     for (let at: DigestRecord | undefined = newest; at !== undefined && rootOf.has(at) && !members.has(at); at = intact(at))
       members.add(at)
-    return { interval: { start: isStarting(root) ? end : start, end: digestInterval(newest).end }, members, root }
+    return { interval: { start: isStarting(root) ? end : start, end: digestInterval(newest).end }, members, root, newest }
   })
 }
 
@@ -195,7 +196,8 @@ function outOfChain(chain: DigestChain, linked: ReadonlySet<DigestRecord>, runs:
   for (const record of chain.records) {
     if (linked.has(record) || record.facts.kind === 'missing' || record.facts.kind === 'unreadable') continue
     const at = record.name.endTime
-    const inside = (run: Run): boolean => run.interval.start < at && at < run.interval.end && !isFinalOf(record, run)
+    const inside = (run: Run): boolean =>
+      run.interval.start < at && at < run.interval.end && !isFinalOf(record, run) && !isRestart(record, run, runs)
     // A copy of a member (same original place) is judged by its own bytes: the chain accounts for that place.
     const member = (run: Run): boolean => chain.at(record.bucket, record.key).some((copy) => run.members.has(copy))
     if (runs.some((run) => inside(run) && !member(run))) outside.add(record)
@@ -209,6 +211,15 @@ function isFinalOf(record: DigestRecord, { root, members }: Run): boolean {
   const { start, end } = digestInterval(record)
   const started = digestInterval(root).end
   return start < started && started < end
+}
+
+/** Of a run whose starting digest ends within the last hour of another one. */
+function isRestart(record: DigestRecord, { newest }: Run, runs: readonly Run[]): boolean {
+  const own = runs.find(({ members }) => members.has(record))
+  if (own === undefined || !isStarting(own.root)) return false
+  const { start, end } = digestInterval(newest)
+  const started = digestInterval(own.root).end
+  return newest !== own.newest && start < started && started < end
 }
 
 /** A link that passes over a validly signed digest: the first digest of the run after it carries that link. */

@@ -146,6 +146,15 @@ function missingDigests(chain: CheckedChain, range: Interval): { record: DigestR
       observation: { code: 'DIGEST_MISSING', fields: { linkedFrom: objectName(record) } },
     })
   }
+  for (const { record } of chain.digests) {
+    if (record.facts.kind !== 'missing' || missing.has(record) || !overlaps(digestInterval(record), range)) continue
+    const copy = chain.digests.find(
+      (digest) => digest.vouches && digest.record.bucket === record.bucket && digest.record.key === record.key,
+    )
+    // A proven copy lies elsewhere; its own place answered that it is not there.
+    if (copy !== undefined)
+      missing.set(record, { record, observation: { code: 'DIGEST_MISSING', fields: { linkedFrom: objectName(record) } } })
+  }
   return [...missing.values()]
 }
 

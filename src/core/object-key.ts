@@ -78,6 +78,11 @@ const DIGEST_NAME = /^(.+)_([a-z0-9-]+)_(\d{8}T\d{6}Z)(_backfill)?\.json\.gz$/
 /** Old files have no underscore before their unique part. */
 const LOG_FILE_NAME = /^(\d{8}T\d{4})Z_?[A-Za-z0-9]{16}\.json\.gz$/
 
+/** One of the folders that CloudTrail delivers log files to. */
+export function isLogFileFamily(text: string): text is LogFileFamily {
+  return LOG_FILE_FAMILIES.has(text)
+}
+
 /** Whether a text has the grammar of a region: `us-east-1`, `us-gov-west-1`. Says nothing about whether there is one. */
 export function isRegion(text: string): boolean {
   return REGION.test(text)

@@ -35,6 +35,7 @@ interface Standing {
 /** What the digests of an account and region are worth to its log files. */
 export class LogFileContext {
   readonly #request: ReconcileRequest
+  readonly #asked: ReadonlySet<JudgedChain>
   readonly #standings = new Map<number, Standing>()
   /** `place/family` of which a valid digest lists a log file. */
   readonly #families = new Set<string>()
@@ -45,7 +46,9 @@ export class LogFileContext {
   /** Unclaimed log files named before this are not judged. */
   readonly start: number
 
-  constructor(chains: readonly JudgedChain[], request: ReconcileRequest) {
+  /** `asked`: the chains that the run is about; the others only tell what they list and cover. */
+  constructor(chains: readonly JudgedChain[], request: ReconcileRequest, asked: ReadonlySet<JudgedChain> = new Set(chains)) {
+    this.#asked = asked
     this.#request = request
     for (const chain of chains) this.#addChain(chain)
     const known = chains.filter((chain) => chain.known && chain.chain.id.kind === 'standard')
@@ -169,6 +172,7 @@ export class LogFileContext {
   #isAfterDefaultEnd(time: number, place: number): boolean {
     const { askedEnd, defaultEnd } = this.#request
     const ranges = this.#knownAt(place)
+      .filter((chain) => this.#asked.has(chain))
       .map((chain) => chain.range)
       .filter(({ start, end }) => start < end)
     if (askedEnd !== null || defaultEnd === null || ranges.length === 0) return false

@@ -46,6 +46,8 @@ export interface DigestListing {
 
 /** A chain is known by what it shows a week around the range. */
 const KNOWN_MARGIN = 7 * DAY
+/** Bytes as stored; an hour's real digest has some kilobytes, and 64 KB can hold 64 MB. */
+const SMALL_DIGEST = 32 * 1024
 /** Outside the range: how many of the newest and of the oldest are read at a time to find a valid one. */
 const PROBES = 4
 
@@ -142,6 +144,7 @@ class DigestWalk {
     await this.#readNext(chain, digests, window.at(-1))
     if (!chain.records.some(isProven)) await this.#probe(chain, digests)
     await this.#follow(chain)
+    await this.#askOwnPlaces(chain)
     return checkChain(chain)
   }
 
@@ -166,8 +169,13 @@ class DigestWalk {
     for await (const record of reads) this.#add(chain, record)
   }
 
-  /** Claims are put away at once: records are few, claims are many. */
-  async #read(digest: DigestToRead): Promise<DigestRecord> {
+  /** Claims are put away at once: records are few, claims are many. Of digests that may be large, few are open at a time. */
+  #read(digest: DigestToRead): Promise<DigestRecord> {
+    const small = digest.size !== undefined && digest.size <= SMALL_DIGEST
+    return small ? this.#readWhole(digest) : this.#run.largeDigests(() => this.#readWhole(digest))
+  }
+
+  async #readWhole(digest: DigestToRead): Promise<DigestRecord> {
     const { record, logFiles } = await this.#run.reader.read(digest)
     const { ordinal } = record
     await this.claims.add(
@@ -236,6 +244,22 @@ class DigestWalk {
       if (link === undefined || chain.at(link.bucket, link.key).length > 0) continue
       await this.#readLinked(chain, link.bucket, link.key)
       queue.push(...chain.at(link.bucket, link.key))
+    }
+  }
+
+  /** A proven digest that was found as a copy only: is it in its own place, where that is here too? */
+  async #askOwnPlaces(chain: DigestChain): Promise<void> {
+    for (const record of [...chain.records]) {
+      if (record.place < 0 || !isProven(record)) continue
+      const copies = chain.at(record.bucket, record.key).map(({ place }) => place)
+      const exact = this.#run.places.exact(record.bucket, record.key, copies)
+      if (exact === undefined) continue
+      const { bucket, key, name } = record
+      const ordinal = this.#ordinal++
+      this.#add(
+        chain,
+        await this.#read({ source: exact.source, sourceKey: exact.key, bucket, key, name, place: exact.place, ordinal }),
+      )
     }
   }
 

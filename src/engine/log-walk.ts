@@ -232,14 +232,17 @@ class LogWalk {
       const { reason, detail } = entry
       return { kind: 'unreadable', reason, ...(detail === undefined ? {} : { detail }) } as const
     })
-    const exact = trusted && objects.every(({ place }) => !place.isExact) ? this.#run.places.exact(bucket, key) : undefined
+    const known = objects.map(({ place }) => place.index)
+    const exact = trusted ? this.#run.places.exact(bucket, key, known) : undefined
     if (exact !== undefined) copies.unshift(this.#run.measurer.measure({ ...exact, size: undefined }))
     return copies.some((copy) => copy instanceof Promise) ? Promise.all(copies) : (copies as CopyFact[])
   }
 
   async #fetch(bucket: string, key: string): Promise<CopyFact[]> {
     let answer: CopyFact = { kind: 'unreadable', reason: 'bucket-not-given' }
-    for (const { source, key: at } of this.#run.places.locate(bucket, key)) {
+    for (const { source, key: at, place } of this.#run.places.locate(bucket, key)) {
+      // What its own place answered stands: a copy elsewhere is none of its.
+      if (answer.kind === 'missing' && this.#run.places.all[place]?.isExact !== true) break
       const copy = await this.#run.measurer.measure({ source, key: at, size: undefined })
       if (copy.kind === 'measured') return [copy]
       if (answer.kind !== 'unreadable' || answer.reason === 'bucket-not-given') answer = copy

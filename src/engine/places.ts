@@ -45,6 +45,18 @@ export class Place {
     return wanted.every((name, index) => path[path.length - wanted.length + index] === name)
   }
 
+  /** What the directories that lead here say the prefix is, if one of them is named like the bucket. */
+  prefixBelow(bucket: string): string | undefined {
+    const path = [...(this.source.path ?? []), ...segments(this.root)]
+    const at = path.lastIndexOf(bucket)
+    return at === -1
+      ? undefined
+      : path
+          .slice(at + 1)
+          .map((name) => `${name}/`)
+          .join('')
+  }
+
   /** Where in the source an original key would lie; undefined where this place does not answer for it. */
   locate(bucket: string, key: string): string | undefined {
     if (bucket !== this.bucket) return undefined
@@ -93,13 +105,19 @@ export class Places {
     return other === undefined ? [] : [{ source: other, key, place: -1 }]
   }
 
-  /** Where the key lies if it lies in its own place. */
-  exact(bucket: string, key: string): Location | undefined {
-    for (const place of this.all) {
-      const at = place.isExact ? place.locate(bucket, key) : undefined
-      if (at !== undefined) return { source: place.source, key: at, place: place.index }
-    }
-    return undefined
+  /**
+   * Where the key lies if it lies in its own place, and none of the copies that are known lies there. Beside a live store no
+   * export stands in for it; of several exact exports each may hold a part.
+   */
+  exact(bucket: string, key: string, copies: readonly number[]): Location | undefined {
+    // The copies lie in it.
+    if (this.all.length === 1 && copies.length > 0) return undefined
+    const known = copies.map((index) => this.all[index])
+    const wanted = this.all.filter((place) => place.isExact && place.locate(bucket, key) !== undefined)
+    const store = wanted.find((place) => place.origin === 'store')
+    const place = store ?? (known.some((copy) => copy?.isExact === true) ? undefined : wanted[0])
+    const at = place === undefined || known.includes(place) ? undefined : place.locate(bucket, key)
+    return place === undefined || at === undefined ? undefined : { source: place.source, key: at, place: place.index }
   }
 
   #other(bucket: string): Source | undefined {

@@ -4,7 +4,7 @@ import { checkSignature, type DigestFacts, type DigestRecord, type KeyFact } fro
 import { DAY, HOUR } from '../core/coverage.js'
 import { dataToSign } from '../core/data-to-sign.js'
 import { type Digest, type LogFileClaim, parseDigest } from '../core/digest.js'
-import type { DigestKey } from '../core/object-key.js'
+import { type DigestKey, isLogFileFamily } from '../core/object-key.js'
 import { parseTime } from '../core/time.js'
 import { VerifyTrailError } from '../errors.js'
 import type { PublicKeySource } from '../keys/key-source.js'
@@ -175,7 +175,8 @@ function familiesOf(logFiles: readonly LogFileClaim[]): ReadonlySet<string> {
   const families = new Set<string>()
   for (const { s3Object } of logFiles) {
     const at = s3Object.indexOf('/CloudTrail', s3Object.indexOf('AWSLogs/'))
-    if (at !== -1) families.add(s3Object.slice(at + 1, s3Object.indexOf('/', at + 1)))
+    const family = at === -1 ? '' : s3Object.slice(at + 1, s3Object.indexOf('/', at + 1))
+    if (isLogFileFamily(family)) families.add(family)
   }
   return families
 }

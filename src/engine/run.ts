@@ -2,7 +2,7 @@
 import type { RangeRequest } from '../core/judge-chain.js'
 import type { SpoolBudget } from './claim-spool.js'
 import type { Discovery } from './discover.js'
-import type { Measurer } from './measurer.js'
+import type { Limit, Measurer } from './measurer.js'
 import type { ResolvedOptions } from './options.js'
 import type { Places } from './places.js'
 import type { ProgressMeter } from './progress.js'
@@ -17,6 +17,8 @@ export interface Run {
   readonly budget: SpoolBudget
   readonly progress: ProgressMeter
   readonly measurer: Measurer
+  /** Runs a read of a digest that may be large when few others are. */
+  readonly largeDigests: Limit
   /** The range, once the survey knows the default end. */
   readonly range: RangeRequest
   /** At least one source is a live store. */

@@ -145,7 +145,7 @@ class ScopeRun {
     const { options, range, live } = this.#run
     const { askedStart, askedEnd, defaultEnd, now } = range
     const request = { askedStart, askedEnd, defaultEnd, now, live, unvalidatedTrails: options.unvalidatedTrails }
-    const context = new LogFileContext(this.#chains, request)
+    const context = new LogFileContext(this.#chains, request, new Set(this.#tallies.keys()))
     const seen = new SeenTimes()
     for await (const page of walkLogFiles(this.#run, this.#scope, context, this.#walked.claims.sorted())) {
       const results: ScopeResult[] = []

@@ -3,10 +3,10 @@
  * ends, and whether a bucket is a replica of another one.
  */
 import { checkSignature, type DigestContent } from '../core/check-digest.js'
-import { DAY, DELIVERY_DELAY, NAME_TOLERANCE } from '../core/coverage.js'
+import { DELIVERY_DELAY, NAME_TOLERANCE } from '../core/coverage.js'
 import type { RangeRequest } from '../core/judge-chain.js'
 import { VerifyTrailError } from '../errors.js'
-import { type DigestListing, digestDays, floorDay, listDigests, type NamedDigest } from './digest-walk.js'
+import { digestDays, listDigests, type NamedDigest } from './digest-walk.js'
 import type { Discovery, Scope } from './discover.js'
 import { mapInOrder } from './in-order.js'
 import type { ResolvedOptions } from './options.js'
@@ -47,9 +47,11 @@ function settleGiven(places: readonly Place[], given: ResolvedOptions['originalP
   if (given === undefined) return
   for (const place of places) {
     if (place.source.bucket === given.bucket && given.prefix === undefined) continue
+    const named = place.source.kind === 'store' ? undefined : place.prefixBelow(given.bucket)
+    const exact = named !== undefined && (given.prefix === undefined || given.prefix === named)
     place.bucket = given.bucket
-    place.prefix = given.prefix ?? (place.source.kind === 'store' ? place.root : '')
-    place.origin = 'given'
+    place.prefix = exact ? named : (given.prefix ?? (place.source.kind === 'store' ? place.root : ''))
+    place.origin = exact ? 'exact' : 'given'
   }
 }
 
@@ -78,14 +80,15 @@ class Surveyor {
 
   /** The newest valid digestEndTime over all chains, where an export needs it. */
   async run(): Promise<number | null> {
-    const { discovery } = this.#context
+    const { discovery, options, signal } = this.#context
     let newest: number | null = null
     for (const scope of discovery.scopes) {
       const parts = scope.parts.filter(
         ({ place, digestFolders }) => digestFolders.length > 0 && (this.#needsEnd || this.#isOpen(place)),
       )
       if (parts.length === 0 || scope.region === null) continue
-      const listing = await this.#list({ ...scope, parts })
+      const days = digestDays(this.#needsEnd ? null : options.startTime, this.#needsEnd ? null : options.endTime)
+      const listing = await listDigests({ ...scope, parts } satisfies Scope, days, signal)
       for (const digests of listing.byChain.values()) {
         const valid = await this.#newestValid(digests)
         for (const { place } of parts)
@@ -100,19 +103,6 @@ class Surveyor {
     return newest
   }
 
-  /** All names where the end is to be found; else those of a few days, if there are any: one digest tells where it lies. */
-  async #list(scope: Scope): Promise<DigestListing> {
-    const { options, signal } = this.#context
-    if (this.#needsEnd) return listDigests(scope, digestDays(null, null), signal)
-    const days = digestDays(options.startTime, options.endTime)
-    const last = floorDay(options.endTime ?? options.now)
-    if (days.first !== null && days.first < last - DAY) {
-      const few = await listDigests(scope, { first: last - DAY, last }, signal)
-      if (few.byChain.size > 0) return few
-    }
-    return listDigests(scope, days, signal)
-  }
-
   /** What this place's own digests say of it: another trail's, or another prefix's, may say something else. */
   async #settleBy(digests: readonly NamedDigest[], place: Place): Promise<void> {
     if (this.#isOpen(place)) await this.#newestValid(digests)
@@ -123,8 +113,11 @@ class Surveyor {
   /** Whether the place's original bucket is still to be found out. */
   #isOpen(place: Place): boolean {
     if (place.origin === 'store') return this.#replicas.get(place)?.has('') !== true
-    if (place.origin === 'given') return this.#context.options.originalPlace?.prefix === undefined && !this.#votes.has(place)
-    return ![...(this.#votes.get(place)?.values() ?? [])].some((vote) => vote.exact)
+    const votes = [...(this.#votes.get(place)?.values() ?? [])]
+    if (place.origin === 'exact') return false
+    if (place.origin === 'given')
+      return this.#context.options.originalPlace?.prefix === undefined && !votes.some((vote) => vote.proven)
+    return !votes.some((vote) => vote.exact)
   }
 
   /** From the newest back to the first that is proven, by its metadata or by a digest after it. */
@@ -224,6 +217,7 @@ class Surveyor {
     const { all } = this.#context.discovery.places
     for (const [place, votes] of this.#votes) {
       const { bucket, prefix, proven, exact } = bestOf(place, [...votes.values()])
+      if (place.origin === 'given' && !proven) continue
       place.prefix = prefix
       if (place.origin === 'given') continue
       place.bucket = bucket

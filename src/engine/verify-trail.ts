@@ -22,6 +22,9 @@ import { WorkerPool } from './worker-pool.js'
 export type { VerifyTrailOptions } from './options.js'
 export type { Progress } from './progress.js'
 
+/** Digests of more than some kilobytes that are open at once: each may hold a million claims. */
+const LARGE_DIGESTS = 2
+
 /** Accounts and regions worked on at once in a store: their waiting overlaps. */
 const SCOPES_AHEAD = 24
 
@@ -112,6 +115,8 @@ class Verification {
     const measuring = { maxInflatedBytes: this.#options.maxInflatedBytes, signal, limit, concurrency }
     const { workers } = this.#options
     const measurer = workers === 0 ? new MeasurerHere(measuring) : new WorkerPool(measuring, workers)
+    const large = pLimit(LARGE_DIGESTS)
+    const largeDigests: Limit = (read) => large(read)
     return {
       options: this.#options,
       signal,
@@ -121,6 +126,7 @@ class Verification {
       budget,
       progress,
       measurer,
+      largeDigests,
       range,
       live,
     }
@@ -268,7 +274,7 @@ function provenRange(chains: readonly ChainSummary[]): { start: string | null; e
   let start: string | null = null
   let end: string | null = null
   for (const chain of chains) {
-    if (chain.kind !== 'standard') continue
+    if (chain.kind !== 'standard' || chain.startTime >= chain.endTime) continue
     if (start === null || chain.startTime > start) start = chain.startTime
     if (end === null || chain.endTime < end) end = chain.endTime
   }

@@ -302,6 +302,17 @@ t.test('A6: a copy elsewhere does not stand in for a log file that was taken fro
   }
 })
 
+t.test('A6: nor for a digest', async (t) => {
+  for (const kind of ['export', 'store'] as const) {
+    const world = new World(5)
+    for (const digest of [world.digest(2), world.digest(3)])
+      world.store.move(digest, { bucket: BUCKET, key: `backup/${digest.key}` })
+    const told = await verify(source(world.store, kind), asked(world))
+    t.equal(told.verdict, 'invalid', kind)
+    t.ok(told.codes.includes('DIGEST_MISSING invalid'), kind, { codes: told.codes })
+  }
+})
+
 t.test('A7: a backfill digest under another prefix does not excuse a forged log file here', async (t) => {
   const world = new World(6)
   const forged = world.plant(world.time(3, 35))
@@ -344,6 +355,16 @@ t.test('B1: a trail whose prefix changed twice is valid in an export of any name
     t.equal((await verify(source(world.store, kind), range)).verdict, 'valid', `asked, ${kind}`)
     const now = new Date(world.time(9, 40))
     t.equal((await verify(source(world.store, kind), { now })).verdict, 'valid', `default, ${kind}`)
+  }
+})
+
+t.test('B1: also where it lay under the first prefix for days', async (t) => {
+  for (const kind of [...KINDS, 'bare'] as const) {
+    const world = new World(60, { prefix: 'p1' }, { logs: [] })
+    world.trail.prefix = 'p2'
+    world.trail.hours(60, { logs: [] })
+    const range = { startTime: new Date(world.from), endTime: new Date(world.time(118)) }
+    t.equal((await verify(source(world.store, kind), range)).verdict, 'valid', kind)
   }
 })
 
