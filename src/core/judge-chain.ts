@@ -5,7 +5,6 @@ import { covers, DELIVERY_DELAY, type Interval, NAME_TOLERANCE, overlaps, uncove
 import { type Observation, verdictOf } from './finding.js'
 import type { ChainId, GapReason, Verdict } from './findings.js'
 import { parseObjectKey } from './object-key.js'
-import { formatTime } from './time.js'
 
 /** What was asked, and what the source and the clock make of what was not. Milliseconds since the epoch. */
 export interface RangeRequest {
@@ -266,9 +265,4 @@ export function digestToFollow(
       ? oldestListed !== null && name.endTime > oldestListed
       : digestInterval(record).start >= askedStart - NAME_TOLERANCE
   return wanted ? { bucket: previous.s3Bucket, key: previous.s3Object } : undefined
-}
-
-/** For messages and reports. */
-export function formatInterval(interval: Interval): { startTime: string; endTime: string } {
-  return { startTime: formatTime(interval.start), endTime: formatTime(interval.end) }
 }

@@ -30,6 +30,8 @@ export interface Discovery {
   readonly places: Places
   /** Ordered by organization, account, region. */
   readonly scopes: readonly Scope[]
+  /** Names of other services' folders, beside CloudTrail's: not searched. In byte order. */
+  readonly otherServices: readonly string[]
   /** Folders that could not be listed. */
   readonly unreadable: readonly { readonly place: Place | undefined; readonly source: Source; readonly part: UnlistedPart }[]
 }
@@ -88,6 +90,7 @@ class Discoverer {
   readonly #places: Place[] = []
   readonly #scopes = new Map<string, Scope>()
   readonly #unreadable: { place: Place | undefined; source: Source; part: UnlistedPart }[] = []
+  readonly #otherServices = new Set<string>()
   #searched = 0
 
   constructor(options: DiscoverOptions) {
@@ -97,7 +100,12 @@ class Discoverer {
   result(): Discovery {
     const scopes = [...this.#scopes.values()].sort(byScope)
     for (const { parts } of scopes) parts.sort((a, b) => a.place.index - b.place.index)
-    return { places: new Places(this.#places), scopes, unreadable: this.#unreadable }
+    return {
+      places: new Places(this.#places),
+      scopes,
+      otherServices: [...this.#otherServices].sort(),
+      unreadable: this.#unreadable,
+    }
   }
 
   async search(source: Source): Promise<void> {
@@ -201,7 +209,8 @@ class Discoverer {
         await this.#addFamily(place, family, { ...account, digests: name === DIGEST_FOLDER }, narrowing)
       } else if (!OTHER_SERVICES.has(name)) {
         further.push(family)
-      } else if (narrowing === undefined) {
+      } else if (name !== LAKE_FOLDER && narrowing === undefined) {
+        this.#otherServices.add(name)
         const below = await this.#list(place.source, family)
         if ('folders' in below && below.folders.includes(`${family}AWSLogs/`)) further.push(`${family}AWSLogs/`)
       }

@@ -1,7 +1,6 @@
 /** What all parts of one run share. */
 import type { RangeRequest } from '../core/judge-chain.js'
 import type { SpoolBudget } from './claim-spool.js'
-import type { Discovery } from './discover.js'
 import type { Limit, Measurer } from './measurer.js'
 import type { ResolvedOptions } from './options.js'
 import type { Places } from './places.js'
@@ -11,7 +10,6 @@ import type { DigestReader } from './read-digest.js'
 export interface Run {
   readonly options: ResolvedOptions
   readonly signal: AbortSignal
-  readonly discovery: Discovery
   readonly places: Places
   readonly reader: DigestReader
   readonly budget: SpoolBudget

@@ -9,7 +9,7 @@ import { type JudgedChain, type JudgedDigest, judgeChain } from '../core/judge-c
 import type { PublicKey } from '../core/public-keys.js'
 import { LogFileContext, timeOf } from '../core/reconcile.js'
 import type { ChainSummary, DigestResult, Result, Summary } from '../core/results.js'
-import { ChainTally, countLogFile } from '../core/summary.js'
+import { ChainTally, countDigest, countLogFile } from '../core/summary.js'
 import { formatTime, parseTime } from '../core/time.js'
 import { type ForeignDigest, type WalkedDigests, walkDigests } from './digest-walk.js'
 import type { Scope } from './discover.js'
@@ -102,10 +102,8 @@ class ScopeRun {
   *#digests(chain: JudgedChain, tally: ChainTally): Generator<ScopeResult, void, undefined> {
     for (const digest of chain.digests) {
       const result = digestResult(digest)
-      tally.digests.found++
-      tally.digests[result.verdict]++
+      countDigest(tally.digests, result.verdict, result.findings.includes('DIGEST_OUT_OF_CHAIN'))
       tally.add(result.verdict)
-      if (result.findings.includes('DIGEST_OUT_OF_CHAIN')) tally.digests.outOfChain++
       yield result
       const { observations, linkObservations } = digest.checked
       yield* this.#about(tally, result.object, digestInterval(digest.checked.record).end, [...observations, ...linkObservations])

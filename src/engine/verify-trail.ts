@@ -82,6 +82,7 @@ class Verification {
     this.#progress.report()
     const { accountIds, regions, sources } = this.#options
     const discovery = await discover(sources, { accountIds, regions, signal: this.#signal })
+    this.#notChecked.push(...otherServices(discovery))
     const run = await this.#prepare(discovery)
     for (const finding of unreadableFolders(discovery)) yield this.#count(finding)
     const ahead = run.live ? SCOPES_AHEAD : 1
@@ -120,7 +121,6 @@ class Verification {
     return {
       options: this.#options,
       signal,
-      discovery,
       places: discovery.places,
       reader,
       budget,
@@ -255,6 +255,12 @@ const ALWAYS: readonly string[] = [
 
 function orAny(values: readonly string[]): readonly (string | null)[] {
   return values.length === 0 ? [null] : values
+}
+
+/** What lies in the folders of other services is not listed: a trail may have been made to deliver there. */
+function otherServices({ otherServices: names }: Discovery): string[] {
+  if (names.length === 0) return []
+  return [`The folders of other services (${names.join(', ')}) were not searched for trails that deliver into them.`]
 }
 
 function* unreadableFolders(discovery: Discovery): Generator<Finding, void, undefined> {

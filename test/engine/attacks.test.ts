@@ -493,3 +493,15 @@ t.test('C3: a digest is read so often whatever is planted around it', async (t) 
     t.ok(Math.max(...counts) <= 3, `at most three times, ${kind}`, { counts })
   }
 })
+
+t.test('A4: of folders of other services, which are not searched, the report says so', async (t) => {
+  const world = new World(4)
+  world.store.put({ bucket: BUCKET, key: 'AWSLogs/111122223333/Config/x/y' }, 'x')
+  for (const kind of ['export', 'store'] as const) {
+    const { summary } = await verify(source(world.store, kind), asked(world))
+    t.ok(
+      summary.notChecked.some((sentence) => sentence.includes('(Config)')),
+      kind,
+    )
+  }
+})
