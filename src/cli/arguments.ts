@@ -13,6 +13,8 @@ export interface AwsOptions {
 /** `verify-trail [verify] <source...>` */
 export interface VerifyCommand extends AwsOptions {
   readonly command: 'verify'
+  /** The command line, for the report. */
+  readonly words: readonly string[]
   readonly sources: readonly string[]
   readonly startTime?: Date
   readonly endTime?: Date
@@ -103,10 +105,10 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   }
   if (flags.trailArn !== undefined && flags.trail !== undefined)
     throw usageError('--trail-arn names the trail: leave out --trail')
-  return verifyOptions(flags, sources)
+  return { ...verifyOptions(flags, sources), words }
 }
 
-function verifyOptions(flags: VerifyFlags, sources: readonly string[]): VerifyCommand {
+function verifyOptions(flags: VerifyFlags, sources: readonly string[]): Omit<VerifyCommand, 'words'> {
   const { accountId: accountIds = [], region: regions = [], trail: trails = [], output = [], json, ndjson, ...rest } = flags
   const { unvalidatedTrails = false, verbose = false, quiet = false, ...others } = rest
   const form = json ? 'json' : ndjson ? 'ndjson' : 'text'

@@ -11,6 +11,7 @@ import type { Source } from '../sources/source.js'
 import type { VerifyCommand } from './arguments.js'
 import { type Console, messageOf, say } from './console.js'
 import { given } from './given.js'
+import { packageSha256 } from './package-hash.js'
 import { type ProgressDisplay, showProgress } from './progress.js'
 import { ReportOutputs } from './report-outputs.js'
 import { cloudTrailOptions, isS3Url, openSources } from './sources.js'
@@ -67,8 +68,14 @@ async function readMetadata(path: string): Promise<MetadataFile> {
 function engineOptions(command: VerifyCommand): Omit<VerifyTrailOptions, 'sources'> {
   const { startTime, endTime, accountIds, regions, trailArn, bucket, unvalidatedTrails, concurrency, workers } = command
   const trails = trailArn === undefined ? command.trails : [trailArn.name]
+  const startedAs = { commandLine: command.words.map(withoutPassword), ...given({ packageSha256: packageSha256() }) }
   const optional = { startTime, endTime, homeRegion: trailArn?.homeRegion, originalPlace: bucket, concurrency, workers }
-  return { accountIds, regions, trails, unvalidatedTrails, ...given(optional) }
+  return { accountIds, regions, trails, unvalidatedTrails, startedAs, ...given(optional) }
+}
+
+/** The report names every argument; a password in a URL is none of its readers' business. */
+function withoutPassword(word: string): string {
+  return word.replace(/(\/\/)[^/@]*@/, '$1…@')
 }
 
 /** What was seen of a run besides its reports. */

@@ -21,7 +21,7 @@ const KEY_VALIDITY_TOLERANCE = 6 * HOUR
 
 /** What is known of the key that a digest names. */
 export type KeyFact =
-  | { readonly kind: 'key'; readonly key: PublicKey; readonly origin: string }
+  | { readonly kind: 'key'; readonly key: PublicKey; readonly origin: string; readonly independent?: boolean }
   | { readonly kind: 'mismatch'; readonly reason: string }
   | { readonly kind: 'unknown'; readonly reason?: string }
 

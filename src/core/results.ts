@@ -103,6 +103,8 @@ export interface ChainSummary {
   readonly logFiles: Readonly<LogFileCounts>
   /** Whole range in order, without holes. Empty for backfill chains. */
   readonly coverage: readonly CoverageInterval[]
+  /** The newest valid digest that was judged: what the chain is proven up to. `sha256` is that of its inflated bytes. */
+  readonly newestDigest: { readonly object: string; readonly endTime: string; readonly sha256: string } | null
 }
 
 export interface PublicKeyUse {
@@ -113,6 +115,8 @@ export interface PublicKeyUse {
   readonly validityEndTime: string | null
   /** Where the key came from, as a sentence fragment: a file name, `CloudTrail ListPublicKeys us-east-1`. */
   readonly origin: string
+  /** Asked of CloudTrail itself. False: trusted as given; from the same hands as the trail it would prove nothing. */
+  readonly independent: boolean
   /** How many judged digests were proven with it. */
   readonly digests: number
 }
@@ -136,6 +140,10 @@ export interface Summary {
     readonly finishedAt: string
     readonly sources: readonly string[]
     readonly node: string
+    /** As it was given; null where the library was called. */
+    readonly commandLine: readonly string[] | null
+    /** Hex SHA-256 over the names and bytes of the tool's own files; null where the library was called. */
+    readonly packageSha256: string | null
     readonly interrupted: boolean
   }
   readonly summary: {

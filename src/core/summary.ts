@@ -65,7 +65,12 @@ export class ChainTally {
     this.#verdict = worstVerdict(this.#verdict, verdict)
   }
 
-  summary(id: ChainId, range: Interval, coverage: readonly CoverageInterval[]): ChainSummary {
+  summary(
+    id: ChainId,
+    range: Interval,
+    coverage: readonly CoverageInterval[],
+    newestDigest: ChainSummary['newestDigest'],
+  ): ChainSummary {
     const verdict = this.digests.valid === 0 ? worstVerdict(this.#verdict, 'unverified') : this.#verdict
     const { organizationId, accountId, region, trail, homeRegion, kind } = id
     const { digests, logFiles } = this
@@ -82,6 +87,7 @@ export class ChainTally {
       digests,
       logFiles,
       coverage,
+      newestDigest,
     }
   }
 }

@@ -38,9 +38,18 @@ export interface VerifyTrailOptions {
   readonly maxInflatedBytes?: number
   /** @default the clock, read once */
   readonly now?: Date
+  /** How the run was started, for the report. */
+  readonly startedAs?: StartedAs
   /** Stops the run: it ends with a summary that says `interrupted`. */
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: Progress) => void
+}
+
+/** What the report's `run` says of how the run was started. */
+export interface StartedAs {
+  readonly commandLine?: readonly string[]
+  /** Hex SHA-256 over the names and bytes of the tool's own files. */
+  readonly packageSha256?: string
 }
 
 export interface ResolvedOptions {
@@ -61,6 +70,7 @@ export interface ResolvedOptions {
   readonly doubleCheckSignatures: boolean
   readonly maxInflatedBytes: number
   readonly now: number
+  readonly startedAs: StartedAs
   readonly signal: AbortSignal | undefined
   readonly onProgress: ((progress: Progress) => void) | undefined
 }
@@ -101,6 +111,7 @@ export function resolveOptions(options: VerifyTrailOptions): ResolvedOptions {
     doubleCheckSignatures: options.doubleCheckSignatures ?? false,
     maxInflatedBytes: integer('maxInflatedBytes', options.maxInflatedBytes ?? DEFAULT_MAX_INFLATED, Number.MAX_SAFE_INTEGER),
     now: (options.now ?? new Date()).getTime(),
+    startedAs: options.startedAs ?? {},
     signal: options.signal,
     onProgress: options.onProgress,
   })

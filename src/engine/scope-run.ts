@@ -1,7 +1,7 @@
 /** One account and region: its digests, then its log files, as results in their final order. */
 
 import { chainCoverage } from '../core/chain-coverage.js'
-import { digestInterval, isStarting, objectName } from '../core/check-digest.js'
+import { type DigestRecord, digestInterval, isStarting, objectName } from '../core/check-digest.js'
 import { overlaps } from '../core/coverage.js'
 import { makeFinding, makeGap, type Observation, type Subject, verdictOf } from '../core/finding.js'
 import type { ChainId, Finding } from '../core/findings.js'
@@ -17,12 +17,20 @@ import { type JudgedLogFile, walkLogFiles } from './log-walk.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
 
+/** A public key, where it came from, and how many digests it proved here. */
+export interface KeyUse {
+  readonly key: PublicKey
+  readonly origin: string
+  readonly independent: boolean
+  digests: number
+}
+
 /** What the whole run must know of an account and region, once it is done. */
 export interface ScopeEnd {
   readonly kind: 'scope-end'
   readonly chains: readonly ChainSummary[]
   readonly notChecked: readonly string[]
-  readonly keys: readonly { readonly key: PublicKey; readonly origin: string; readonly digests: number }[]
+  readonly keys: readonly KeyUse[]
   /** Trails with a digest in the range. */
   readonly trails: readonly string[]
   readonly accountId: string
@@ -201,7 +209,7 @@ class ScopeRun {
       const { id } = chain.chain
       if (chain.digests.some((digest) => overlaps(digestInterval(digest.checked.record), chain.range))) trails.add(id.trail)
       if ((chain.known && id.kind === 'standard') || chain.digests.length > 0)
-        chains.push(tally.summary(id, chain.range, chainCoverage(chain)))
+        chains.push(tally.summary(id, chain.range, chainCoverage(chain), newestDigest(chain)))
     }
     return {
       kind: 'scope-end',
@@ -226,15 +234,15 @@ class ScopeRun {
     return sentences
   }
 
-  #keys(): { key: PublicKey; origin: string; digests: number }[] {
-    const keys = new Map<string, { key: PublicKey; origin: string; digests: number }>()
+  #keys(): KeyUse[] {
+    const keys = new Map<string, KeyUse>()
     for (const chain of this.#tallies.keys()) {
       for (const { checked } of chain.digests) {
         const { facts } = checked.record
         if (!checked.vouches || facts.kind !== 'content' || facts.key.kind !== 'key') continue
-        const { key, origin } = facts.key
+        const { key, origin, independent = false } = facts.key
         const known = keys.get(key.fingerprint)
-        if (known === undefined) keys.set(key.fingerprint, { key, origin, digests: 1 })
+        if (known === undefined) keys.set(key.fingerprint, { key, origin, independent, digests: 1 })
         else known.digests++
       }
     }
@@ -260,6 +268,18 @@ function folderName(scope: Scope, place: Place | undefined): string {
   const organization = scope.organizationId === null ? '' : `${scope.organizationId}/`
   const region = scope.region === null ? '' : `${scope.region}/`
   return `s3://${place?.bucket ?? ''}/${place?.prefix ?? ''}AWSLogs/${organization}${scope.accountId}/CloudTrail-Digest/${region}`
+}
+
+function newestDigest({ digests }: JudgedChain): ChainSummary['newestDigest'] {
+  let newest: { readonly record: DigestRecord; readonly sha256: string; readonly end: number } | undefined
+  for (const { checked, verdict } of digests) {
+    const { record, vouches } = checked
+    if (!vouches || verdict !== 'valid' || record.facts.kind !== 'content') continue
+    const { end } = digestInterval(record)
+    if (newest === undefined || end > newest.end) newest = { record, sha256: record.facts.sha256, end }
+  }
+  if (newest === undefined) return null
+  return { object: objectName(newest.record), endTime: formatTime(newest.end), sha256: newest.sha256 }
 }
 
 function digestResult({ checked, verdict }: JudgedDigest): DigestResult {

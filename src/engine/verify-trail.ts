@@ -160,7 +160,7 @@ class Verification {
     for (const chain of end.chains) this.#tally.addChain(chain)
     this.#notChecked.push(...end.notChecked)
     for (const trail of end.trails) this.#found.push({ accountId: end.accountId, region: end.region, trail })
-    for (const { key, origin, digests } of end.keys) {
+    for (const { key, origin, independent, digests } of end.keys) {
       const known = this.#keys.get(key.fingerprint)
       const { fingerprint, sha256, validityStartTime, validityEndTime } = key
       this.#keys.set(fingerprint, {
@@ -169,6 +169,7 @@ class Verification {
         validityStartTime: validityStartTime === null ? null : formatTime(validityStartTime),
         validityEndTime: validityEndTime === null ? null : formatTime(validityEndTime),
         origin: known?.origin ?? origin,
+        independent: known?.independent ?? independent,
         digests: (known?.digests ?? 0) + digests,
       })
     }
@@ -200,7 +201,7 @@ class Verification {
   }
 
   summary(): Summary {
-    const { accountIds, regions, trails, startTime, endTime, sources } = this.#options
+    const { accountIds, regions, trails, startTime, endTime, sources, startedAs } = this.#options
     const { start, end } = provenRange(this.#chains)
     const tally = this.#tally
     return {
@@ -220,6 +221,8 @@ class Verification {
         finishedAt: new Date().toISOString(),
         sources: sources.map((source) => source.name),
         node: process.version,
+        commandLine: startedAs.commandLine ?? null,
+        packageSha256: startedAs.packageSha256 ?? null,
         interrupted: this.interrupted,
       },
       summary: {
@@ -242,9 +245,13 @@ class Verification {
       (source.ignored ?? 0) > 0 ? [`${source.ignored} files of the operating system, or with metadata, were ignored.`] : [],
     )
     const interrupted = this.interrupted ? ['The run was interrupted: what is not named here was not checked.'] : []
-    return [...interrupted, ...this.#notChecked, ...ignored, ...ALWAYS]
+    const asGiven = [...this.#keys.values()].some(({ independent }) => !independent) ? [KEYS_AS_GIVEN] : []
+    return [...interrupted, ...this.#notChecked, ...ignored, ...asGiven, ...ALWAYS]
   }
 }
+
+const KEYS_AS_GIVEN =
+  'Public keys out of a file were trusted as given: from the same hands as the trail they would prove nothing.'
 
 /** What no run can see. */
 const ALWAYS: readonly string[] = [

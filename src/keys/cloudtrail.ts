@@ -185,7 +185,7 @@ class RegionKeys {
     this.#list = mergePublicKeys([this.#list, ...lists])
     const answers = new Map<string, KeyAnswer>()
     const origin = `CloudTrail ListPublicKeys in ${this.#region}`
-    for (const key of this.#list.keys) answers.set(key.fingerprint, { kind: 'key', key, origin })
+    for (const key of this.#list.keys) answers.set(key.fingerprint, { kind: 'key', key, origin, independent: true })
     for (const { fingerprint, kind, reason } of this.#list.problems) {
       answers.set(fingerprint, kind === 'mismatch' ? { kind, reason } : { kind: 'unknown', reason })
     }

@@ -14,8 +14,8 @@ export interface KeyQuery {
 }
 
 export type KeyAnswer =
-  /** `origin`: for people, where the key was had from. */
-  | { readonly kind: 'key'; readonly key: PublicKey; readonly origin: string }
+  /** `origin`: for people, where the key was had from. `independent`: CloudTrail itself was asked. */
+  | { readonly kind: 'key'; readonly key: PublicKey; readonly origin: string; readonly independent?: boolean }
   /** There is a key under that fingerprint, and it cannot be trusted: other bytes, or two values. */
   | { readonly kind: 'mismatch'; readonly reason: string }
   /** No such key; with a `reason` where it could not be asked for, or not be used. */

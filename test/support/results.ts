@@ -97,6 +97,8 @@ export function summary(verdict: Summary['verdict'], more: Partial<Summary> = {}
       finishedAt: '2026-02-01T00:00:01Z',
       sources: ['./x'],
       node: '20',
+      commandLine: null,
+      packageSha256: null,
       interrupted: false,
     },
     summary: {
@@ -120,6 +122,7 @@ export function summary(verdict: Summary['verdict'], more: Partial<Summary> = {}
         digests: DIGESTS,
         logFiles: LOG_FILES,
         coverage: [{ ...RANGE, verdict: 'valid', reason: null }],
+        newestDigest: { object: 's3://bucket/digest', endTime: RANGE.endTime, sha256: 'dd' },
       },
     ],
     publicKeys: [
@@ -129,6 +132,7 @@ export function summary(verdict: Summary['verdict'], more: Partial<Summary> = {}
         validityStartTime: null,
         validityEndTime: null,
         origin: 'public-keys.json',
+        independent: false,
         digests: 11,
       },
     ],
