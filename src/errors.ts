@@ -15,6 +15,8 @@ export type ErrorCode =
   | 'ERR_REPLICA'
   /** A source listed keys out of byte order: nothing can be reconciled. */
   | 'ERR_LISTING_ORDER'
+  /** Under `doubleCheck`: two implementations that must agree did not. */
+  | 'ERR_DISAGREEMENT'
   /** A report cannot be written. */
   | 'ERR_REPORT'
 

@@ -50,7 +50,7 @@ t.test('every case from a directory', async (t) => {
     const other = await runCase(one, await inMemory(one), {
       metadata: caseMetadata(one),
       concurrency: 3,
-      doubleCheckSignatures: true,
+      doubleCheck: true,
     })
     t.strictSame(
       comparable(other),

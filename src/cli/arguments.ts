@@ -26,6 +26,7 @@ export interface VerifyCommand extends AwsOptions {
   readonly publicKeys?: string
   readonly metadata?: string
   readonly unvalidatedTrails: boolean
+  readonly doubleCheck: boolean
   readonly concurrency?: number
   readonly workers?: number
   /** The form of the report on stdout. */
@@ -69,6 +70,7 @@ interface VerifyFlags extends SharedFlags {
   readonly publicKeys?: string
   readonly metadata?: string
   readonly unvalidatedTrails?: true
+  readonly doubleCheck?: true
   readonly concurrency?: number
   readonly workers?: number
   readonly json?: true
@@ -110,10 +112,10 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
 
 function verifyOptions(flags: VerifyFlags, sources: readonly string[]): Omit<VerifyCommand, 'words'> {
   const { accountId: accountIds = [], region: regions = [], trail: trails = [], output = [], json, ndjson, ...rest } = flags
-  const { unvalidatedTrails = false, verbose = false, quiet = false, ...others } = rest
+  const { unvalidatedTrails = false, doubleCheck = false, verbose = false, quiet = false, ...others } = rest
   const form = json ? 'json' : ndjson ? 'ndjson' : 'text'
   const given = { accountIds, regions, trails, outputs: output }
-  return { ...others, ...given, command: 'verify', sources, form, unvalidatedTrails, verbose, quiet }
+  return { ...others, ...given, command: 'verify', sources, form, unvalidatedTrails, doubleCheck, verbose, quiet }
 }
 
 function parseKeys(words: readonly string[]): KeysCommand | PrintCommand {

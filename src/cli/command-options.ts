@@ -94,6 +94,7 @@ function runOptions(): Option[] {
       `threads that measure log files, 0 to ${MAX_WORKERS} (default: one a processor, for large runs)`,
       single(wholeNumber(0, MAX_WORKERS)),
     ),
+    new Option('--double-check', 'every signature and log file in a second, independent way; a difference ends the run'),
   ]
 }
 

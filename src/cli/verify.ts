@@ -66,11 +66,12 @@ async function readMetadata(path: string): Promise<MetadataFile> {
 }
 
 function engineOptions(command: VerifyCommand): Omit<VerifyTrailOptions, 'sources'> {
-  const { startTime, endTime, accountIds, regions, trailArn, bucket, unvalidatedTrails, concurrency, workers } = command
+  const { startTime, endTime, accountIds, regions, trailArn, bucket, concurrency, workers } = command
+  const { unvalidatedTrails, doubleCheck } = command
   const trails = trailArn === undefined ? command.trails : [trailArn.name]
   const startedAs = { commandLine: command.words.map(withoutPassword), ...given({ packageSha256: packageSha256() }) }
   const optional = { startTime, endTime, homeRegion: trailArn?.homeRegion, originalPlace: bucket, concurrency, workers }
-  return { accountIds, regions, trails, unvalidatedTrails, startedAs, ...given(optional) }
+  return { accountIds, regions, trails, unvalidatedTrails, doubleCheck, startedAs, ...given(optional) }
 }
 
 /** The report names every argument; a password in a URL is none of its readers' business. */
@@ -97,9 +98,12 @@ async function report(command: VerifyCommand, console: Console, options: VerifyT
     await writeAll(results, outputs, seen, streams ? display : undefined)
   } catch (error) {
     display.stop()
-    await outputs.discard()
-    if (!signal.aborted || error instanceof VerifyTrailError) throw error
-    return endedEarly(console, outputs, seen)
+    // After a disagreement the report is whole, and says so.
+    if (seen.summary?.run.disagreement === undefined) {
+      await outputs.discard()
+      if (!signal.aborted || error instanceof VerifyTrailError) throw error
+      return endedEarly(console, outputs, seen)
+    }
   }
   display.stop()
   await outputs.complete()
@@ -125,6 +129,11 @@ function exitCode(console: Console, outputs: ReportOutputs, { summary }: Seen): 
   if (summary === undefined) throw new Error('the run ended without a summary')
   if (outputs.failed) {
     say(console, `a report is missing; the verdict is: ${verdictLine(summary, (_, text) => text)}`)
+    return 2
+  }
+  const { disagreement } = summary.run
+  if (disagreement !== undefined) {
+    say(console, `stopped, because two opinions on one thing differ: nothing is proven. ${disagreement}`)
     return 2
   }
   const code = EXIT_CODES[summary.verdict]

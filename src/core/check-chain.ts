@@ -33,10 +33,10 @@ export class DigestChain {
   readonly #waiting = new Map<string, DigestRecord[]>()
   readonly #twice: boolean
 
-  constructor(id: ChainId, doubleCheckSignatures: boolean, oldestListed: number | null = null) {
+  constructor(id: ChainId, doubleCheck: boolean, oldestListed: number | null = null) {
     this.id = id
     this.oldestListed = oldestListed
-    this.#twice = doubleCheckSignatures
+    this.#twice = doubleCheck
   }
 
   /** All records at an original place: more than one where an export holds copies. */

@@ -5,6 +5,7 @@
 
 import { HOUR } from './coverage.js'
 import type { Digest, PreviousDigest } from './digest.js'
+import { Disagreement } from './disagreement.js'
 import type { Observation } from './finding.js'
 import type { UnreadableReason } from './findings.js'
 import type { TrailingBytes } from './measurement.js'
@@ -88,14 +89,21 @@ export function objectName(place: { readonly bucket: string; readonly key: strin
   return `s3://${place.bucket}/${place.key}`
 }
 
-/** Verifies one signature over a digest's data to sign. Without a usable key nothing is said: `absent`. */
+/**
+ * Verifies one signature over a digest's data to sign. Without a usable key nothing is said: `absent`. `twice`: by two
+ * implementations; throws a `Disagreement` where they differ.
+ */
 export function checkSignature(content: DigestContent, signature: string | undefined, twice: boolean): SignatureState {
   if (signature === undefined || content.key.kind !== 'key') return 'absent'
   const { key } = content.key
-  const verifies = twice
-    ? verifySignatureTwice(content.dataToSign, signature, key).valid
-    : verifySignature(content.dataToSign, signature, key)
-  return verifies ? 'verifies' : 'fails'
+  if (!twice) return verifySignature(content.dataToSign, signature, key) ? 'verifies' : 'fails'
+  const { valid, disagreement } = verifySignatureTwice(content.dataToSign, signature, key)
+  if (disagreement) throw new Disagreement(`node:crypto and node-forge disagree about a signature of ${namedIn(content)}`)
+  return valid ? 'verifies' : 'fails'
+}
+
+function namedIn({ digest }: DigestContent): string {
+  return objectName({ bucket: digest.digestS3Bucket, key: digest.digestS3Object })
 }
 
 /** The interval that a digest is about: from its body, else the hour before the end that its name gives. */

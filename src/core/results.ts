@@ -145,6 +145,8 @@ export interface Summary {
     /** Hex SHA-256 over the names and bytes of the tool's own files; null where the library was called. */
     readonly packageSha256: string | null
     readonly interrupted: boolean
+    /** The run was stopped because two opinions on one thing differ (`doubleCheck`): what it was. */
+    readonly disagreement?: string
   }
   readonly summary: {
     /** "valid from startTime to endTime": the latest start and the earliest end among the chains; null without chains. */

@@ -138,7 +138,7 @@ class DigestWalk {
 
   /** `digests`: all that the listing has of the chain, by time. */
   async chain(digests: readonly NamedDigest[]): Promise<CheckedChain> {
-    const chain = new DigestChain(chainOf(digests), this.#run.options.doubleCheckSignatures, digests[0]?.name.endTime ?? null)
+    const chain = new DigestChain(chainOf(digests), this.#run.options.doubleCheck, digests[0]?.name.endTime ?? null)
     const window = digests.filter((digest) => this.#isNear(digest.name))
     await this.#readAll(chain, window)
     await this.#readNext(chain, digests, window.at(-1))

@@ -1,12 +1,9 @@
 /** A worker thread: opens sources by their address, measures batches of log files end to end, and answers with the facts. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { Disagreement } from '../core/disagreement.js'
 import type { CopyFact } from '../core/judge-log-file.js'
 import { BodyError, type Source, type SourceAddress } from '../sources/source.js'
-import { measureAnswer } from './measurer.js'
-
-export interface WorkerSettings {
-  readonly maxInflatedBytes: number
-}
+import { type MeasureSettings, ReadObjectToMeasure } from './measurer.js'
 
 export interface Batch {
   readonly id: number
@@ -16,9 +13,11 @@ export interface Batch {
 export interface BatchDone {
   readonly id: number
   readonly facts: readonly CopyFact[]
+  /** In place of facts: two ways of measuring disagreed. */
+  readonly disagreement?: string
 }
 
-const { maxInflatedBytes }: WorkerSettings = workerData
+const settings: MeasureSettings = workerData
 const sources = new Map<string, Promise<Source>>()
 
 async function openSource(address: SourceAddress): Promise<Source> {
@@ -40,10 +39,9 @@ function sourceAt(address: SourceAddress): Promise<Source> {
 
 async function measureCopy({ address, key, size }: Batch['copies'][number]): Promise<CopyFact> {
   const source = await sourceAt(address)
-  const live = source.kind === 'store'
   const options = size === undefined ? {} : { size }
-  if (source.readNow !== undefined) return measureAnswer(source.readNow(key, options), live, maxInflatedBytes)
-  return measureAnswer(await source.read(key, options), live, maxInflatedBytes)
+  const object = new ReadObjectToMeasure(source, key, settings)
+  return object.measure(source.readNow === undefined ? await source.read(key, options) : source.readNow(key, options))
 }
 
 async function measureBatch({ copies }: Batch): Promise<CopyFact[]> {
@@ -64,10 +62,13 @@ parentPort?.on('message', (batch: Batch | 'close') => {
   }
   void measureBatch(batch).then(
     (facts) => parentPort?.postMessage({ id: batch.id, facts } satisfies BatchDone),
-    // Out of memory, or a source that cannot be opened: this thread's end, seen by the pool.
-    (error: unknown) =>
+    (error: unknown) => {
+      if (error instanceof Disagreement)
+        return parentPort?.postMessage({ id: batch.id, facts: [], disagreement: error.message } satisfies BatchDone)
+      // Out of memory, or a source that cannot be opened: this thread's end, seen by the pool.
       queueMicrotask(() => {
         throw error
-      }),
+      })
+    },
   )
 })

@@ -7,7 +7,7 @@ import { isGzip, measureCarefully, measureInBlocks, openCarefulMeasurer } from '
 import { measureFast, openFastMeasurer } from './inflate-handle.js'
 
 /** What may be inflated into memory for a second opinion. Files beyond it that are damaged have the fast way's. */
-const SECOND_OPINION_BYTES = 32 * 1024 * 1024
+export const SECOND_OPINION_BYTES: number = 32 * 1024 * 1024
 
 let careful = false
 

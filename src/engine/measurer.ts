@@ -1,7 +1,9 @@
 /** Reads and measures log files: here, or in worker threads. Only this and what it calls ever sees their bytes. */
+import { Disagreement } from '../core/disagreement.js'
 import type { CopyFact } from '../core/judge-log-file.js'
+import type { Measurement } from '../core/measurement.js'
 import { BodyError, type ReadAnswer, type Source } from '../sources/source.js'
-import { measureBytes, measureChunks } from './measure.js'
+import { type Measuring, ONCE, TWICE } from './double-check.js'
 
 /** Runs a read when there is room for one more. */
 export type Limit = <T>(read: () => Promise<T>) => Promise<T>
@@ -23,11 +25,17 @@ export interface Measurer {
   close(): Promise<void>
 }
 
-export interface MeasureOptions {
-  readonly maxInflatedBytes: number
+export interface MeasureOptions extends MeasureSettings {
   readonly signal: AbortSignal
   readonly limit: Limit
   readonly concurrency: number
+}
+
+/** How log files are measured, in this thread or in another. */
+export interface MeasureSettings {
+  readonly maxInflatedBytes: number
+  /** In two ways that must agree. */
+  readonly twice: boolean
 }
 
 /** Measures in this thread. */
@@ -41,30 +49,52 @@ export class MeasurerHere implements Measurer {
   }
 
   measure({ source, key, size }: CopyToMeasure): Promise<CopyFact> | CopyFact {
-    const { signal, limit, maxInflatedBytes } = this.#options
+    const { signal, limit } = this.#options
     signal.throwIfAborted()
-    const live = source.kind === 'store'
     const options = size === undefined ? { signal } : { signal, size }
-    if (source.readNow !== undefined) return measureAnswer(source.readNow(key, options), live, maxInflatedBytes)
-    return limit(async () => measureAnswer(await source.read(key, options), live, maxInflatedBytes))
+    const object = new ReadObjectToMeasure(source, key, this.#options)
+    if (source.readNow !== undefined) return object.measure(source.readNow(key, options))
+    return limit(async () => object.measure(await source.read(key, options)))
   }
 
   async close(): Promise<void> {}
 }
 
-/** Measures what a read answered. A body that breaks off says nothing about the object. */
-export function measureAnswer(answer: ReadAnswer, live: boolean, limit: number): Promise<CopyFact> | CopyFact {
-  if (answer.kind !== 'object') return answer
-  const { body } = answer
-  if (body instanceof Uint8Array) return { kind: 'measured', measurement: measureBytes(body, limit), live }
-  return measureStream(body, live, limit)
-}
+/** One object that is being read, from here on. */
+export class ReadObjectToMeasure {
+  readonly #name: string
+  readonly #live: boolean
+  readonly #limit: number
+  readonly #measuring: Measuring
 
-async function measureStream(body: AsyncIterable<Uint8Array>, live: boolean, limit: number): Promise<CopyFact> {
-  try {
-    return { kind: 'measured', measurement: await measureChunks(body, limit), live }
-  } catch (error) {
+  constructor(source: Source, key: string, { maxInflatedBytes, twice }: MeasureSettings) {
+    this.#name = `${source.name}/${key}`
+    this.#live = source.kind === 'store'
+    this.#limit = maxInflatedBytes
+    this.#measuring = twice ? TWICE : ONCE
+  }
+
+  /** Measures what a read answered. A body that breaks off says nothing about the object. */
+  measure(answer: ReadAnswer): Promise<CopyFact> | CopyFact {
+    if (answer.kind !== 'object') return answer
+    const { body } = answer
+    try {
+      const measured =
+        body instanceof Uint8Array ? this.#measuring.bytes(body, this.#limit) : this.#measuring.chunks(body, this.#limit)
+      if (measured instanceof Promise) return measured.then((measurement) => this.#fact(measurement), this.#failed)
+      return this.#fact(measured)
+    } catch (error) {
+      return this.#failed(error)
+    }
+  }
+
+  #fact(measurement: Measurement): CopyFact {
+    return { kind: 'measured', measurement, live: this.#live }
+  }
+
+  readonly #failed = (error: unknown): CopyFact => {
     if (error instanceof BodyError) return { kind: 'unreadable', reason: error.reason, detail: error.message }
+    if (error instanceof Disagreement) throw new Disagreement(`${this.#name}: ${error.message}`)
     throw error
   }
 }

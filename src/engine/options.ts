@@ -32,8 +32,11 @@ export interface VerifyTrailOptions {
   readonly concurrency?: number
   /** Worker threads that measure log files: 0 to 64; 0: none. @default as many as processors, once there is enough to do */
   readonly workers?: number
-  /** A second, independent verdict on each signature by node-forge; disagreement is never valid. @default false */
-  readonly doubleCheckSignatures?: boolean
+  /**
+   * A second opinion on everything: each signature also by node-forge, each log file also by the careful way of measuring.
+   * Where two differ, the run ends: with a summary that says so, then with ERR_DISAGREEMENT. @default false
+   */
+  readonly doubleCheck?: boolean
   /** A log file that inflates to more is LOG_FILE_TOO_LARGE. @default 2 GiB */
   readonly maxInflatedBytes?: number
   /** @default the clock, read once */
@@ -67,7 +70,7 @@ export interface ResolvedOptions {
   readonly concurrency: number
   /** Null: as many as there are processors, once there is enough to do. */
   readonly workers: number | null
-  readonly doubleCheckSignatures: boolean
+  readonly doubleCheck: boolean
   readonly maxInflatedBytes: number
   readonly now: number
   readonly startedAs: StartedAs
@@ -108,7 +111,7 @@ export function resolveOptions(options: VerifyTrailOptions): ResolvedOptions {
     unvalidatedTrails: options.unvalidatedTrails ?? false,
     concurrency: integer('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY, MAX_CONCURRENCY),
     workers: options.workers === undefined ? null : integer('workers', options.workers, MAX_WORKERS, 0),
-    doubleCheckSignatures: options.doubleCheckSignatures ?? false,
+    doubleCheck: options.doubleCheck ?? false,
     maxInflatedBytes: integer('maxInflatedBytes', options.maxInflatedBytes ?? DEFAULT_MAX_INFLATED, Number.MAX_SAFE_INTEGER),
     now: (options.now ?? new Date()).getTime(),
     startedAs: options.startedAs ?? {},

@@ -21,7 +21,7 @@ const KEY_MARGIN = 31 * DAY
 export interface DigestReaderOptions {
   readonly publicKeys: PublicKeySource | undefined
   readonly metadata: MetadataFile | undefined
-  readonly doubleCheckSignatures: boolean
+  readonly doubleCheck: boolean
   readonly now: number
   readonly signal: AbortSignal
   /** Runs a read when the store has room for one more. */
@@ -60,7 +60,7 @@ export class DigestReader {
     const { facts, logFiles } =
       digest.unreadable === undefined ? await this.#facts(digest) : { facts: digest.unreadable, logFiles: [] }
     const { bucket, key, name, place, ordinal } = digest
-    const twice = this.#options.doubleCheckSignatures
+    const twice = this.#options.doubleCheck
     const metadataSignature = facts.kind === 'content' ? checkSignature(facts, facts.metadata?.['signature'], twice) : 'absent'
     const families = familiesOf(logFiles)
     return {

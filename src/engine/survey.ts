@@ -172,7 +172,7 @@ class Surveyor {
   /** Signed, and about what its own key says: not a digest of another account, region, trail or time. */
   #isProven({ place, entry }: NamedDigest, content: DigestContent, carried: readonly string[]): boolean {
     if (!content.digest.digestS3Object.endsWith(entry.key.slice(place.root.length))) return false
-    const twice = this.#context.options.doubleCheckSignatures
+    const twice = this.#context.options.doubleCheck
     const own = content.metadata?.['signature']
     return [...(own === undefined ? [] : [own]), ...carried].some((one) => checkSignature(content, one, twice) === 'verifies')
   }

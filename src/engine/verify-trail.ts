@@ -1,11 +1,13 @@
 /** The run: discover, survey, then every account and region in order. */
 import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
+import { Disagreement } from '../core/disagreement.js'
 import { makeFinding, makeGap } from '../core/finding.js'
 import type { Finding, Gap } from '../core/findings.js'
 import type { ChainSummary, PublicKeyUse, Result, Summary } from '../core/results.js'
 import { countDigest, countLogFile, RunTally } from '../core/summary.js'
 import { formatTime } from '../core/time.js'
+import { VerifyTrailError } from '../errors.js'
 import { VERSION } from '../version.js'
 import { SpoolBudget } from './claim-spool.js'
 import { type Discovery, discover } from './discover.js'
@@ -34,7 +36,7 @@ const SCOPES_AHEAD = 24
  * Yields results in an order that does not depend on concurrency: for each account and region its digests by chain and
  * time, each followed by the findings about it, gaps, then its log files in byte order of their keys; the summary last.
  * A stream without a summary is not a finished run. What is found about a trail is yielded, never thrown; it throws
- * VerifyTrailError where nothing can be said (misuse, a source that does not exist). Breaking out of the loop stops all work;
+ * VerifyTrailError where nothing can be said (misuse, a source that does not exist; ERR_DISAGREEMENT, after the summary). Breaking out of the loop stops all work;
  * `options.signal` ends the run early with a summary that says so.
  */
 export async function* verifyTrail(options: VerifyTrailOptions): AsyncGenerator<Result, void, undefined> {
@@ -45,19 +47,23 @@ export async function* verifyTrail(options: VerifyTrailOptions): AsyncGenerator<
   // Every read in flight listens.
   setMaxListeners(0, signal)
   const verification = new Verification(resolved, signal, startedAt, () => stop.abort())
+  let disagreement: Disagreement | undefined
   try {
     yield* verification.results()
   } catch (error) {
-    if (resolved.signal?.aborted !== true) throw error
+    if (error instanceof Disagreement) disagreement = verification.disagreement = error
+    else if (resolved.signal?.aborted !== true) throw error
     verification.interrupted = true
   } finally {
     stop.abort()
   }
   yield verification.summary()
+  if (disagreement !== undefined) throw new VerifyTrailError('ERR_DISAGREEMENT', disagreement.message, { cause: disagreement })
 }
 
 class Verification {
   interrupted = false
+  disagreement: Disagreement | undefined
   readonly #options: ResolvedOptions
   readonly #signal: AbortSignal
   readonly #startedAt: string
@@ -98,7 +104,7 @@ class Verification {
   }
 
   async #prepare(discovery: Discovery): Promise<Run> {
-    const { publicKeys, metadata, doubleCheckSignatures, now, concurrency } = this.#options
+    const { publicKeys, metadata, doubleCheck, now, concurrency } = this.#options
     const limiter = pLimit(concurrency)
     const limit: Limit = (read) => limiter(read)
     const progress = this.#progress
@@ -106,14 +112,14 @@ class Verification {
       progress.bytesRead += bytes
     }
     const signal = this.#signal
-    const reader = new DigestReader({ publicKeys, metadata, doubleCheckSignatures, now, signal, limit, onBytes })
+    const reader = new DigestReader({ publicKeys, metadata, doubleCheck, now, signal, limit, onBytes })
     progress.phase = 'reading digests'
     progress.report()
     const { range, notChecked } = await survey({ options: this.#options, discovery, reader, signal })
     this.#notChecked.push(...notChecked)
     const live = discovery.places.all.some((place) => place.source.kind === 'store')
     const budget = new SpoolBudget()
-    const measuring = { maxInflatedBytes: this.#options.maxInflatedBytes, signal, limit, concurrency }
+    const measuring = { maxInflatedBytes: this.#options.maxInflatedBytes, twice: doubleCheck, signal, limit, concurrency }
     const { workers } = this.#options
     const measurer = workers === 0 ? new MeasurerHere(measuring) : new WorkerPool(measuring, workers)
     const large = pLimit(LARGE_DIGESTS)
@@ -224,6 +230,7 @@ class Verification {
         commandLine: startedAs.commandLine ?? null,
         packageSha256: startedAs.packageSha256 ?? null,
         interrupted: this.interrupted,
+        ...(this.disagreement === undefined ? {} : { disagreement: this.disagreement.message }),
       },
       summary: {
         startTime: start,
@@ -240,11 +247,19 @@ class Verification {
     }
   }
 
+  #endedEarly(): string[] {
+    if (this.disagreement !== undefined)
+      return [
+        `The run was stopped, because two opinions on one thing differ: nothing here is proven. ${this.disagreement.message}`,
+      ]
+    return this.interrupted ? ['The run was interrupted: what is not named here was not checked.'] : []
+  }
+
   #sentences(): string[] {
     const ignored = this.#options.sources.flatMap((source) =>
       (source.ignored ?? 0) > 0 ? [`${source.ignored} files of the operating system, or with metadata, were ignored.`] : [],
     )
-    const interrupted = this.interrupted ? ['The run was interrupted: what is not named here was not checked.'] : []
+    const interrupted = this.#endedEarly()
     const asGiven = [...this.#keys.values()].some(({ independent }) => !independent) ? [KEYS_AS_GIVEN] : []
     return [...interrupted, ...this.#notChecked, ...ignored, ...asGiven, ...ALWAYS]
   }

@@ -1,9 +1,10 @@
 /** Measures log files in worker threads, once there is enough to do for them to be worth their start. */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { Disagreement } from '../core/disagreement.js'
 import type { CopyFact } from '../core/judge-log-file.js'
-import type { Batch, BatchDone, WorkerSettings } from './measure-worker.js'
-import { type CopyToMeasure, type MeasureOptions, type Measurer, MeasurerHere } from './measurer.js'
+import type { Batch, BatchDone } from './measure-worker.js'
+import { type CopyToMeasure, type MeasureOptions, type Measurer, MeasurerHere, type MeasureSettings } from './measurer.js'
 
 /** A start costs about as much as measuring these: fewer log files are measured in this thread. */
 const WORTH_FILES = 4000
@@ -24,7 +25,7 @@ interface Job {
 /** One thread, and what it was given. */
 class Lane {
   readonly worker: Worker
-  readonly batches = new Map<number, readonly Job[]>()
+  readonly batches = new Map<number, Job[]>()
   /** What it has now may end it. */
   alone = false
   ended = false
@@ -118,7 +119,8 @@ export class WorkerPool implements Measurer {
   }
 
   #start(): Lane {
-    const workerData: WorkerSettings = { maxInflatedBytes: this.#options.maxInflatedBytes }
+    const { maxInflatedBytes, twice } = this.#options
+    const workerData: MeasureSettings = { maxInflatedBytes, twice }
     const lane = new Lane(
       new Worker(new URL('./measure-worker.js', import.meta.url), { workerData, name: 'verify-trail measure' }),
     )
@@ -129,15 +131,16 @@ export class WorkerPool implements Measurer {
     return lane
   }
 
-  #send(lane: Lane, jobs: readonly Job[]): void {
+  #send(lane: Lane, jobs: Job[]): void {
     const id = this.#nextId++
     lane.batches.set(id, jobs)
     lane.worker.postMessage({ id, copies: jobs.map((job) => job.copy) } satisfies Batch)
   }
 
-  #done(lane: Lane, { id, facts }: BatchDone): void {
+  #done(lane: Lane, { id, facts, disagreement }: BatchDone): void {
     const jobs = lane.batches.get(id) ?? []
     lane.batches.delete(id)
+    if (disagreement !== undefined) for (const job of jobs.splice(0)) job.stop(new Disagreement(disagreement))
     jobs.forEach((job, index) => {
       const fact = facts[index]
       if (fact?.kind === 'measured') this.#bytes += fact.measurement.bytesRead

@@ -47,7 +47,7 @@ t.test('a worker that ends loses nothing', async (t) => {
   const source: Source = Object.assign(memorySource({ name: 'deadly', objects: new Map() }), { address })
   const limit = <T>(read: () => Promise<T>): Promise<T> => read()
   const signal = new AbortController().signal
-  const pool = new WorkerPool({ maxInflatedBytes: 1024, signal, limit, concurrency: 8 }, 2)
+  const pool = new WorkerPool({ maxInflatedBytes: 1024, twice: false, signal, limit, concurrency: 8 }, 2)
   const keys = Array.from({ length: 200 }, (_, n) => `key-${n}`)
   keys[20] = 'once'
   keys[100] = 'always'
@@ -69,7 +69,7 @@ t.test('an aborted pool answers no more', async (t) => {
   const [source] = await Promise.all(one.sources.map((name) => directorySource(join(casePath(one.name), name))))
   if (source === undefined) throw new Error('there is no source')
   const limit = <T>(read: () => Promise<T>): Promise<T> => read()
-  const pool = new WorkerPool({ maxInflatedBytes: 1024, signal: stop.signal, limit, concurrency: 8 }, 1)
+  const pool = new WorkerPool({ maxInflatedBytes: 1024, twice: false, signal: stop.signal, limit, concurrency: 8 }, 1)
   const fact = Promise.resolve(pool.measure({ source, key: 'none', size: undefined }))
   stop.abort()
   await t.rejects(fact, { name: 'AbortError' }, 'what was asked is refused')

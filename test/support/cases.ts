@@ -108,7 +108,7 @@ export async function runCase(
     readonly metadata?: MetadataFile | undefined
     readonly concurrency?: number
     readonly workers?: number
-    readonly doubleCheckSignatures?: boolean
+    readonly doubleCheck?: boolean
   } = {},
 ): Promise<CaseRun> {
   const { startTime, endTime, accountIds, regions, trails, bucket, unvalidatedTrails, now, logFileLimit } = one.options
