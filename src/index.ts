@@ -13,6 +13,7 @@ export {
   type FindingOf,
   type FindingVerdict,
   type Gap,
+  type GapEvent,
   type GapReason,
   type UnreadableReason,
   type Verdict,

@@ -68,6 +68,22 @@ export type GapReason =
   | 'too-recent'
   | 'not-found'
 
+/** An event that explains a gap, from a log file whose hash a valid digest proves. Much of it is the caller's own text: escape it. */
+export interface GapEvent {
+  readonly eventName: string
+  readonly eventTime: string
+  readonly eventSource: string
+  readonly eventId: string | null
+  /** Who: the ARN of the identity, else the service that it was done for. */
+  readonly userArn: string | null
+  readonly sourceIpAddress: string | null
+  /** What it was done to: a trail's name or ARN, a bucket, or `s3://bucket/key`. */
+  readonly target: string
+  /** `s3://bucket/key` of the log file, and the hash that its bytes have and a valid digest lists. */
+  readonly logFile: string
+  readonly sha256: string
+}
+
 /** Which chain: CloudTrail's own words. Bucket and prefix are no part of it: a trail may change both. */
 export interface ChainId {
   readonly organizationId: string | null
@@ -143,6 +159,10 @@ export interface FindingFields {
     readonly endTime: string
     readonly trail: string | null
     readonly homeRegion: string | null
+    /** On this trail or its bucket, around where the gap begins and ends, in order of time. Absent: not searched. */
+    readonly events?: readonly GapEvent[]
+    /** How many proven log files were searched for them, and whether these are all that there are. */
+    readonly searched?: { readonly logFiles: number; readonly complete: boolean }
   }
 }
 

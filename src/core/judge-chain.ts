@@ -3,7 +3,7 @@ import { type CheckedChain, type CheckedDigest, isSameChain } from './check-chai
 import { type DigestRecord, digestInterval, isStarting, objectName, previousOf } from './check-digest.js'
 import { covers, DELIVERY_DELAY, type Interval, NAME_TOLERANCE, overlaps, uncovered } from './coverage.js'
 import { type Observation, verdictOf } from './finding.js'
-import type { ChainId, GapReason, Verdict } from './findings.js'
+import type { ChainId, GapEvent, GapReason, Verdict } from './findings.js'
 import { parseObjectKey } from './object-key.js'
 
 /** What was asked, and what the source and the clock make of what was not. Milliseconds since the epoch. */
@@ -24,6 +24,9 @@ export interface JudgedDigest {
 
 export interface OpenHours extends Interval {
   readonly reason: GapReason
+  /** Once they were searched for. */
+  readonly events?: readonly GapEvent[]
+  readonly searched?: { readonly logFiles: number; readonly complete: boolean }
 }
 
 export interface JudgedChain {

@@ -9,8 +9,9 @@ import { parseTime } from '../core/time.js'
 import { VerifyTrailError } from '../errors.js'
 import type { PublicKeySource } from '../keys/key-source.js'
 import type { MetadataFile } from '../sources/metadata-file.js'
-import { BodyError, type ReadAnswer, type Source } from '../sources/source.js'
+import type { Source } from '../sources/source.js'
 import { inflateOne } from './gzip.js'
+import { readWhole } from './whole-body.js'
 
 /** A digest of more than this is none: an hour's real one has some kilobytes. */
 const MAX_DIGEST_BYTES = 64 * 1024 * 1024
@@ -74,7 +75,7 @@ export class DigestReader {
     const { source, sourceKey, size } = digest
     const { signal, limit } = this.#options
     const answer = await limit(async () =>
-      collect(await source.read(sourceKey, { signal, ...(size === undefined ? {} : { size }) })),
+      readWhole(await source.read(sourceKey, { signal, ...(size === undefined ? {} : { size }) }), MAX_DIGEST_BYTES),
     )
     if (answer.kind === 'missing') return nothing(answer)
     if (answer.kind === 'unreadable') {
@@ -179,32 +180,4 @@ function familiesOf(logFiles: readonly LogFileClaim[]): ReadonlySet<string> {
     if (isLogFileFamily(family)) families.add(family)
   }
   return families
-}
-
-type Collected =
-  | Exclude<ReadAnswer, { readonly kind: 'object' }>
-  | {
-      readonly kind: 'object'
-      readonly bytes: Uint8Array | undefined
-      readonly metadata: Readonly<Record<string, string>> | undefined
-    }
-
-/** Reads a body whole; `bytes` undefined where there is more than any digest has. */
-async function collect(answer: ReadAnswer): Promise<Collected> {
-  if (answer.kind !== 'object') return answer
-  const { body, metadata } = answer
-  if (body instanceof Uint8Array) return { kind: 'object', bytes: body, metadata }
-  const chunks: Uint8Array[] = []
-  let length = 0
-  try {
-    for await (const chunk of body) {
-      length += chunk.length
-      if (length > MAX_DIGEST_BYTES) return { kind: 'object', bytes: undefined, metadata }
-      chunks.push(chunk)
-    }
-  } catch (error) {
-    if (!(error instanceof BodyError)) throw error
-    return { kind: 'unreadable', reason: error.reason, detail: error.message }
-  }
-  return { kind: 'object', bytes: Buffer.concat(chunks, length), metadata }
 }

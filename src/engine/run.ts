@@ -1,5 +1,5 @@
 /** What all parts of one run share. */
-import type { RangeRequest } from '../core/judge-chain.js'
+import type { JudgedChain, RangeRequest } from '../core/judge-chain.js'
 import type { SpoolBudget } from './claim-spool.js'
 import type { Limit, Measurer } from './measurer.js'
 import type { ResolvedOptions } from './options.js'
@@ -15,10 +15,16 @@ export interface Run {
   readonly budget: SpoolBudget
   readonly progress: ProgressMeter
   readonly measurer: Measurer
+  readonly gaps: GapExplainer
   /** Runs a read of a digest that may be large when few others are. */
   readonly largeDigests: Limit
   /** The range, once the survey knows the default end. */
   readonly range: RangeRequest
   /** At least one source is a live store. */
   readonly live: boolean
+}
+
+/** Looks for what explains the gaps of a chain. */
+export interface GapExplainer {
+  explain(run: Run, chain: JudgedChain): Promise<JudgedChain>
 }

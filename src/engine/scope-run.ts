@@ -43,10 +43,21 @@ export type ScopeResult = Exclude<Result, Summary> | ScopeEnd
 export async function* runScope(run: Run, scope: Scope): AsyncGenerator<readonly ScopeResult[], void, undefined> {
   const walked = await walkDigests(run, scope)
   try {
-    yield* new ScopeRun(run, scope, walked).results()
+    const chains: JudgedChain[] = []
+    for (const checked of walked.chains) {
+      const chain = judgeChain(checked, run.range)
+      chains.push(isAsked(run, chain.chain.id) ? await run.gaps.explain(run, chain) : chain)
+    }
+    yield* new ScopeRun(run, scope, walked, chains).results()
   } finally {
     await walked.claims.discard()
   }
+}
+
+/** `--trail` narrows what is judged, not what is read. */
+function isAsked({ options }: Run, id: ChainId): boolean {
+  const { trails, homeRegion } = options
+  return (trails.length === 0 || trails.includes(id.trail)) && (homeRegion === undefined || homeRegion === id.homeRegion)
 }
 
 class ScopeRun {
@@ -58,23 +69,17 @@ class ScopeRun {
   readonly #tallies = new Map<JudgedChain, ChainTally>()
   readonly #chainOf = new Map<number, JudgedChain>()
 
-  constructor(run: Run, scope: Scope, walked: WalkedDigests) {
+  constructor(run: Run, scope: Scope, walked: WalkedDigests, chains: readonly JudgedChain[]) {
     this.#run = run
     this.#scope = scope
     this.#walked = walked
-    this.#chains = walked.chains.map((chain) => judgeChain(chain, run.range))
+    this.#chains = chains
     for (const chain of this.#chains) {
-      if (!this.#isAsked(chain.chain.id)) continue
+      if (!isAsked(run, chain.chain.id)) continue
       this.#tallies.set(chain, new ChainTally())
       for (const { record } of chain.chain.digests) this.#chainOf.set(record.ordinal, chain)
     }
     run.progress.chains += this.#tallies.size
-  }
-
-  /** `--trail` narrows what is judged, not what is read. */
-  #isAsked(id: ChainId): boolean {
-    const { trails, homeRegion } = this.#run.options
-    return (trails.length === 0 || trails.includes(id.trail)) && (homeRegion === undefined || homeRegion === id.homeRegion)
   }
 
   async *results(): AsyncGenerator<readonly ScopeResult[], void, undefined> {
@@ -123,7 +128,8 @@ class ScopeRun {
     for (const gap of chain.gaps) {
       tally.add('unverified')
       const { trail, homeRegion } = chain.chain.id
-      const fields = { reason: gap.reason, startTime: formatTime(gap.start), endTime: formatTime(gap.end), trail, homeRegion }
+      const { start, end, ...told } = gap
+      const fields = { ...told, startTime: formatTime(start), endTime: formatTime(end), trail, homeRegion }
       yield makeGap(this.#subject(this.#digestFolder(chain), gap.start), fields)
     }
   }

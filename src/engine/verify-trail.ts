@@ -11,6 +11,7 @@ import { VerifyTrailError } from '../errors.js'
 import { VERSION } from '../version.js'
 import { SpoolBudget } from './claim-spool.js'
 import { type Discovery, discover } from './discover.js'
+import { GapEvents } from './gap-events.js'
 import { concatInOrder } from './in-order.js'
 import { type Limit, MeasurerHere } from './measurer.js'
 import { type ResolvedOptions, resolveOptions, type VerifyTrailOptions } from './options.js'
@@ -132,6 +133,7 @@ class Verification {
       budget,
       progress,
       measurer,
+      gaps: new GapEvents(discovery.scopes),
       largeDigests,
       range,
       live,

@@ -1,5 +1,6 @@
 import type { Finding, Gap } from '../core/findings.js'
 import { escapeTerminal } from './escape.js'
+import { eventStory, searchStory } from './event-story.js'
 import { formatCount } from './quantity.js'
 
 type Fact = readonly [label: string, value: string]
@@ -79,8 +80,15 @@ function codeFacts(finding: Finding | Gap): Fact[] {
         ['hours', `${finding.startTime} to ${finding.endTime}`],
         ...(finding.trail === null ? [] : ([['trail', finding.trail]] as const)),
         ...reason(finding.reason),
+        ...gapEvents(finding),
       ]
   }
+}
+
+function gapEvents({ events = [], searched }: Gap): Fact[] {
+  const told = events.map((event): Fact => ['event', eventStory(event)])
+  const search = searched === undefined ? undefined : searchStory(events, searched)
+  return search === undefined ? told : [...told, ['event', search]]
 }
 
 function reason(word: string | undefined, detail?: string): Fact[] {

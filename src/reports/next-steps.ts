@@ -29,7 +29,8 @@ const STEPS: readonly (readonly [codes: readonly FindingCode[], step: string])[]
   [['DIGEST_MOVED'], 'if this is a copy of another bucket, name the original place with --bucket NAME[/PREFIX]'],
   [
     ['COVERAGE_GAP'],
-    'look for StopLogging, DeleteTrail and UpdateTrail events around each gap, and for the digests in backups and replicas',
+    'ask whoever made the calls named with a gap; where none is, look for its digests in backups and replicas, and for ' +
+      'StopLogging, DeleteTrail and UpdateTrail in other trails',
   ],
 ]
 
