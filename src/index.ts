@@ -15,6 +15,7 @@ export {
   type Gap,
   type GapEvent,
   type GapReason,
+  type ObjectVersions,
   type UnreadableReason,
   type Verdict,
 } from './core/findings.js'
@@ -51,7 +52,7 @@ export { ndjsonReport } from './reports/ndjson.js'
 export type { ReportWriter } from './reports/report.js'
 export { type TextReportOptions, textReport } from './reports/text.js'
 export { directorySource } from './sources/directory.js'
-export { type MemoryObject, type MemorySourceOptions, memorySource } from './sources/memory.js'
+export { type MemoryObject, type MemorySourceOptions, type MemoryVersion, memorySource } from './sources/memory.js'
 export { type MetadataAnswer, type MetadataFile, type MetadataFileAnswer, parseMetadata } from './sources/metadata-file.js'
 export {
   BodyError,
@@ -59,10 +60,15 @@ export {
   type ListedObject,
   type ListOptions,
   type NoSuchObject,
+  type ObjectLock,
+  type ObjectVersion,
   type ReadAnswer,
   type ReadObject,
   type ReadOptions,
   type Source,
   type UnlistedPart,
   type UnreadableObject,
+  type VersionAnswer,
+  type VersionHistory,
+  type VersionListing,
 } from './sources/source.js'

@@ -103,7 +103,10 @@ t.test('every case from a store in memory and from a real S3 server', async (t) 
     const otherBucket = (bucket: string): Source => stores.get(bucket) ?? noBucket(bucket)
     for (const bucket of one.sources) {
       const objects = storedObjects(one, bucket)
-      stores.set(bucket, memorySource({ name: `s3://${bucket}`, bucket, kind: 'store', otherBucket, objects }))
+      stores.set(
+        bucket,
+        memorySource({ name: `s3://${bucket}`, bucket, kind: 'store', otherBucket, objects, versions: new Map() }),
+      )
       await emptyBucket(client, bucket)
       await putObjects(client, bucket, objects)
     }

@@ -1,5 +1,11 @@
 /** One bucket: requests to it are repeated where that may help, and sent to its own region. */
-import type { ListObjectsV2CommandInput, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3'
+import type {
+  GetObjectCommandOutput,
+  ListObjectsV2CommandInput,
+  ListObjectsV2CommandOutput,
+  ListObjectVersionsCommandInput,
+  ListObjectVersionsCommandOutput,
+} from '@aws-sdk/client-s3'
 import { isRegion } from '../core/object-key.js'
 import { sendOptions } from './environment.js'
 import { type Failure, isWorthRepeating, parseFailure, TransferError } from './failure.js'
@@ -7,6 +13,7 @@ import type { ObjectAnswer, ObjectLane, ObjectRequest } from './object-lane.js'
 import type { S3Store } from './s3-store.js'
 
 export type ListQuery = Pick<ListObjectsV2CommandInput, 'Prefix' | 'Delimiter' | 'ContinuationToken' | 'MaxKeys'>
+export type VersionsQuery = Pick<ListObjectVersionsCommandInput, 'Prefix' | 'KeyMarker' | 'VersionIdMarker' | 'MaxKeys'>
 export type ListPage = ListObjectsV2CommandOutput
 
 interface Lane {
@@ -75,6 +82,29 @@ export class S3Bucket {
       if (page.IsTruncated && (next === undefined || next === token)) throw new TransferError('cut', 'the listing does not go on')
       token = next
     } while (token !== undefined)
+  }
+
+  /** One page of versions and delete markers, keys URL-encoded. */
+  listVersions(query: VersionsQuery, signal: AbortSignal | undefined): Promise<ListObjectVersionsCommandOutput> {
+    const { sdk, payer } = this.store
+    const input = { Bucket: this.name, EncodingType: 'url' as const, ...payer, ...query }
+    const send = (region: string) => this.store.client(region).send(new sdk.ListObjectVersionsCommand(input), sendOptions(signal))
+    return this.#attempt(send, signal)
+  }
+
+  /** As `get`, of one version, by the SDK. */
+  getVersion<T>(
+    key: string,
+    versionId: string,
+    use: (answer: GetObjectCommandOutput) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const { sdk, payer } = this.store
+    const input = { Bucket: this.name, Key: key, VersionId: versionId, ...payer }
+    return this.#attempt(async (region) => {
+      const command = new sdk.GetObjectCommand(input)
+      return use(await this.store.client(region).send(command, sendOptions(signal)))
+    }, signal)
   }
 
   /** Runs a request, again where that may help, in the bucket's own region once an answer has named it. */

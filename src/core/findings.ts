@@ -84,6 +84,39 @@ export interface GapEvent {
   readonly sha256: string
 }
 
+/**
+ * What a bucket still has of an object that is missing or was changed. It changes no verdict: an intact old version does not make
+ * the current one valid.
+ */
+export interface ObjectVersions {
+  /** `s3://bucket/key` whose versions these are. */
+  readonly object: string
+  /** How many versions beside the current one were read and measured. 0 also where none is kept. */
+  readonly searched: number
+  /** False where an intact version may be among those that were not. */
+  readonly complete: boolean
+  /** Why some could not be looked at. */
+  readonly reason?: UnreadableReason
+  /** The version whose content has the hash that a valid digest gives, and what keeps it from being deleted. */
+  readonly intact: {
+    readonly versionId: string
+    readonly lastModified: string
+    readonly retainUntil: string | null
+    readonly legalHold: boolean
+  } | null
+  /** What came after it; where none is intact, the current one. */
+  readonly replacedBy: {
+    readonly kind: 'delete-marker' | 'version'
+    readonly versionId: string
+    readonly lastModified: string
+  } | null
+}
+
+/** Where the source keeps versions: what it still has. */
+interface Lost {
+  readonly versions?: ObjectVersions
+}
+
 /** Which chain: CloudTrail's own words. Bucket and prefix are no part of it: a trail may change both. */
 export interface ChainId {
   readonly organizationId: string | null
@@ -98,18 +131,18 @@ export interface ChainId {
 /** The fields that prove each finding, by code. All strings that come from a store are attacker-chosen: escape them. */
 export interface FindingFields {
   /** `linkedFrom`: the valid digest whose previousDigestS3Object names it. */
-  readonly DIGEST_MISSING: { readonly linkedFrom: string }
+  readonly DIGEST_MISSING: Lost & { readonly linkedFrom: string }
   readonly DIGEST_UNREADABLE: { readonly reason: UnreadableReason; readonly detail?: string }
   readonly DIGEST_OUT_OF_CHAIN: { readonly reason: 'name' | 'date' | 'not-linked' }
   /** `named`: where the body says it was delivered, as `s3://bucket/key`. */
-  readonly DIGEST_MOVED: { readonly named: string }
-  readonly DIGEST_MALFORMED: { readonly reason: string }
+  readonly DIGEST_MOVED: Lost & { readonly named: string }
+  readonly DIGEST_MALFORMED: Lost & { readonly reason: string }
   /** `offset`: where the gzip member ends; `bytes`: how many follow it (at least). */
-  readonly DIGEST_TRAILING_DATA: { readonly offset: number; readonly bytes: number }
+  readonly DIGEST_TRAILING_DATA: Lost & { readonly offset: number; readonly bytes: number }
   readonly DIGEST_KEY_UNKNOWN: { readonly fingerprint: string; readonly reason?: string }
   readonly DIGEST_KEY_MISMATCH: { readonly fingerprint: string; readonly reason: string }
   readonly DIGEST_SIGNATURE_MISSING: { readonly fingerprint: string }
-  readonly DIGEST_SIGNATURE_INVALID: {
+  readonly DIGEST_SIGNATURE_INVALID: Lost & {
     readonly fingerprint: string
     readonly signatures: readonly ('metadata' | 'successor')[]
   }
@@ -118,19 +151,19 @@ export interface FindingFields {
     readonly reason: 'signature' | 'signature-algorithm' | 'backfill-generation-timestamp'
     readonly found: string
   }
-  readonly DIGEST_LINK_BROKEN: {
+  readonly DIGEST_LINK_BROKEN: Lost & {
     readonly reason: 'hash' | 'signature' | 'skips' | 'other-chain' | 'time' | 'algorithm'
     readonly previous: string
     readonly expected?: string
     readonly found?: string
   }
-  readonly LOG_FILE_MISSING: { readonly expected: string; readonly listedBy: readonly string[] }
+  readonly LOG_FILE_MISSING: Lost & { readonly expected: string; readonly listedBy: readonly string[] }
   readonly LOG_FILE_UNREADABLE: { readonly reason: UnreadableReason; readonly detail?: string }
   readonly LOG_FILE_ALGORITHM_UNSUPPORTED: { readonly hashAlgorithm: string }
-  readonly LOG_FILE_MALFORMED: { readonly reason: string }
-  readonly LOG_FILE_TRAILING_DATA: { readonly offset: number; readonly bytes: number }
+  readonly LOG_FILE_MALFORMED: Lost & { readonly reason: string }
+  readonly LOG_FILE_TRAILING_DATA: Lost & { readonly offset: number; readonly bytes: number }
   readonly LOG_FILE_TOO_LARGE: { readonly limit: number }
-  readonly LOG_FILE_MODIFIED: {
+  readonly LOG_FILE_MODIFIED: Lost & {
     readonly expected: string
     readonly found: string
     readonly listedBy: readonly string[]

@@ -1,6 +1,6 @@
 /** Concurrency with order: work overlaps, results come as if it did not. Windows are bounded; breaking out stops all work. */
 
-/** Maps items concurrently, at most `window` of them ahead of the consumer; results in the order of the items. */
+/** Maps items concurrently, at most `window` of them ahead of the consumer; results in the order of the items. What is known at once is not kept back. */
 export async function* mapInOrder<T, R>(
   items: AsyncIterable<T> | Iterable<T>,
   map: (item: T) => Promise<R> | R,
@@ -12,8 +12,8 @@ export async function* mapInOrder<T, R>(
     // A rejection is met when its turn comes, not as an unhandled one before.
     if (result instanceof Promise) result.catch(() => undefined)
     pending.push(result)
-    if (pending.length < window) continue
-    yield (await pending.shift()) as R
+    while (pending.length >= window || (pending.length > 0 && !(pending[0] instanceof Promise)))
+      yield (await pending.shift()) as R
   }
   while (pending.length > 0) yield (await pending.shift()) as R
 }

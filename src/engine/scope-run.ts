@@ -13,9 +13,11 @@ import { ChainTally, countDigest, countLogFile } from '../core/summary.js'
 import { formatTime, parseTime } from '../core/time.js'
 import { type ForeignDigest, type WalkedDigests, walkDigests } from './digest-walk.js'
 import type { Scope } from './discover.js'
+import { mapInOrder } from './in-order.js'
 import { type JudgedLogFile, walkLogFiles } from './log-walk.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
+import { listedHashes, signedHashes, VersionSearch } from './search-versions.js'
 
 /** A public key, where it came from, and how many digests it proved here. */
 export interface KeyUse {
@@ -37,7 +39,8 @@ export interface ScopeEnd {
   readonly region: string | null
 }
 
-export type ScopeResult = Exclude<Result, Summary> | ScopeEnd
+type Told = Exclude<Result, Summary>
+export type ScopeResult = Told | ScopeEnd
 
 /** All results of one account and region, a page at a time; the last one is for the run itself. */
 export async function* runScope(run: Run, scope: Scope): AsyncGenerator<readonly ScopeResult[], void, undefined> {
@@ -68,12 +71,14 @@ class ScopeRun {
   readonly #chains: readonly JudgedChain[]
   readonly #tallies = new Map<JudgedChain, ChainTally>()
   readonly #chainOf = new Map<number, JudgedChain>()
+  readonly #versions: VersionSearch
 
   constructor(run: Run, scope: Scope, walked: WalkedDigests, chains: readonly JudgedChain[]) {
     this.#run = run
     this.#scope = scope
     this.#walked = walked
     this.#chains = chains
+    this.#versions = new VersionSearch(run)
     for (const chain of this.#chains) {
       if (!isAsked(run, chain.chain.id)) continue
       this.#tallies.set(chain, new ChainTally())
@@ -85,7 +90,9 @@ class ScopeRun {
   async *results(): AsyncGenerator<readonly ScopeResult[], void, undefined> {
     yield [...this.#unreadableFolders()]
     yield this.#walked.foreign.flatMap((foreign) => [...this.#foreign(foreign)])
-    for (const [chain, tally] of this.#tallies) yield [...this.#digests(chain, tally)]
+    for (const [chain, tally] of this.#tallies) {
+      yield await this.#versions.attach([...this.#digests(chain, tally)], signedHashes(chain))
+    }
     yield* this.#logFiles()
     yield [this.#end()]
   }
@@ -112,7 +119,7 @@ class ScopeRun {
     return { object, organizationId, accountId, region, time: time === null ? null : formatTime(time) }
   }
 
-  *#digests(chain: JudgedChain, tally: ChainTally): Generator<ScopeResult, void, undefined> {
+  *#digests(chain: JudgedChain, tally: ChainTally): Generator<Told, void, undefined> {
     for (const digest of chain.digests) {
       const result = digestResult(digest)
       countDigest(tally.digests, result.verdict, result.findings.includes('DIGEST_OUT_OF_CHAIN'))
@@ -159,8 +166,13 @@ class ScopeRun {
     const request = { askedStart, askedEnd, defaultEnd, now, live, unvalidatedTrails: options.unvalidatedTrails }
     const context = new LogFileContext(this.#chains, request, new Set(this.#tallies.keys()))
     const seen = new SeenTimes()
+    yield* mapInOrder(this.#judged(context, seen), (page) => this.#versions.attach(page, listedHashes(page)), PAGES_AHEAD)
+    yield [...this.#withoutDigests(seen)]
+  }
+
+  async *#judged(context: LogFileContext, seen: SeenTimes): AsyncGenerator<readonly Told[], void, undefined> {
     for await (const page of walkLogFiles(this.#run, this.#scope, context, this.#walked.claims.sorted())) {
-      const results: ScopeResult[] = []
+      const results: Told[] = []
       for (const judged of page) {
         if (judged === undefined) continue
         this.#count(judged, context)
@@ -172,7 +184,6 @@ class ScopeRun {
       }
       yield results
     }
-    yield [...this.#withoutDigests(seen)]
   }
 
   #count(judged: JudgedLogFile, context: LogFileContext): void {
@@ -269,6 +280,9 @@ class SeenTimes {
     if (time > this.last) this.last = time
   }
 }
+
+/** How many pages of log files wait for the versions of what is missing or changed on an earlier one. */
+const PAGES_AHEAD = 8
 
 function folderName(scope: Scope, place: Place | undefined): string {
   const organization = scope.organizationId === null ? '' : `${scope.organizationId}/`

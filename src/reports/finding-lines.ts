@@ -7,7 +7,7 @@ type Fact = readonly [label: string, value: string]
 
 /** One finding as lines of safe text: the object, and below it the facts that prove it. */
 export function findingLines(finding: Finding | Gap): string[] {
-  const facts = [...placeFacts(finding), ...codeFacts(finding)]
+  const facts = [...placeFacts(finding), ...codeFacts(finding), ...versionFacts(finding)]
   return [escapeTerminal(finding.object), ...facts.map(([label, value]) => `  ${label.padEnd(12)}${escapeTerminal(value)}`)]
 }
 
@@ -83,6 +83,29 @@ function codeFacts(finding: Finding | Gap): Fact[] {
         ...gapEvents(finding),
       ]
   }
+}
+
+/** What a versioned bucket still has. */
+function versionFacts(finding: Finding | Gap): Fact[] {
+  const versions = 'versions' in finding ? finding.versions : undefined
+  if (versions === undefined) return []
+  const { searched, complete, reason: why, intact, replacedBy } = versions
+  const facts: Fact[] = []
+  if (intact === null) {
+    const part = complete ? '' : `; others could not be searched${why === undefined ? '' : `: ${why}`}`
+    const none =
+      searched === 0 && complete ? 'none: no older version is kept' : `none is intact of ${formatCount(searched)} searched${part}`
+    facts.push(['versions', none])
+  } else {
+    const retained = intact.retainUntil === null ? '' : `; retained until ${intact.retainUntil}`
+    const held = intact.legalHold ? '; under legal hold' : ''
+    facts.push(['intact', `version ${intact.versionId} of ${intact.lastModified}${retained}${held}`])
+  }
+  if (replacedBy !== null) {
+    const kind = replacedBy.kind === 'version' ? 'version' : 'delete marker'
+    facts.push([intact === null ? 'now' : 'then', `${kind} ${replacedBy.versionId} of ${replacedBy.lastModified}`])
+  }
+  return facts
 }
 
 function gapEvents({ events = [], searched }: Gap): Fact[] {

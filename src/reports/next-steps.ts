@@ -1,6 +1,8 @@
 import type { Finding, FindingCode, Gap } from '../core/findings.js'
 import { isRegion } from '../core/object-key.js'
 import type { Summary } from '../core/results.js'
+import { formatCount } from './quantity.js'
+import { restoreCommands } from './restore-commands.js'
 
 /** What a person may do next, by the codes that were found. */
 const STEPS: readonly (readonly [codes: readonly FindingCode[], step: string])[] = [
@@ -34,12 +36,23 @@ const STEPS: readonly (readonly [codes: readonly FindingCode[], step: string])[]
   ],
 ]
 
-/** Sentences with commands. Nothing in them comes from the bucket but names that have a region's grammar. */
+/** Sentences with commands. Of the bucket there is nothing in them but names with a region's grammar, and what `restoreCommands` made safe. */
 export function nextSteps(summary: Summary, samples: ReadonlyMap<FindingCode, readonly (Finding | Gap)[]>): string[] {
   const unknownKeys = samples.get('DIGEST_KEY_UNKNOWN')
   const steps = unknownKeys === undefined ? [] : [keyStep(summary, unknownKeys)]
   for (const [codes, step] of STEPS) if (codes.some((code) => samples.has(code))) steps.push(step)
+  steps.push(...restoreStep([...samples.values()].flat()))
   return steps.length === 0 ? [] : [...steps, 'docs/findings.md says of each code what it proves and what to do']
+}
+
+/** One step, with its commands on lines of their own. */
+function restoreStep(findings: readonly (Finding | Gap)[]): string[] {
+  const { commands, more } = restoreCommands(findings)
+  if (commands.length === 0) return []
+  const rest = more > 0 ? [`(and ${formatCount(more)} more: see \`versions\` in --json)`] : []
+  const intro =
+    'these commands would copy the intact versions to the top again; what replaced them stays beside them. None was run'
+  return [[intro, ...commands, ...rest].join('\n      ')]
 }
 
 /** The regions come from the bucket: only what has a region's grammar goes into a command that will be copied to a shell. */

@@ -1,9 +1,28 @@
 /** Objects held in memory: for tests, for objects that come from elsewhere, and as the shortest example of a `Source`. */
 import { compareKeys } from '../core/compare-keys.js'
-import type { FolderListing, ListedObject, ListOptions, ReadAnswer, ReadOptions, Source } from './source.js'
+import type {
+  FolderListing,
+  ListedObject,
+  ListOptions,
+  ObjectLock,
+  ObjectVersion,
+  ReadAnswer,
+  ReadOptions,
+  Source,
+  VersionHistory,
+} from './source.js'
 
 /** An object's bytes, alone or with its user metadata. Bytes alone: metadata is not carried. */
 export type MemoryObject = Uint8Array | { readonly bytes: Uint8Array; readonly metadata?: Readonly<Record<string, string>> }
+
+/** A version of an object, or, without bytes, a delete marker. */
+export interface MemoryVersion {
+  readonly versionId: string
+  /** ISO 8601 UTC. */
+  readonly lastModified: string
+  readonly bytes?: Uint8Array
+  readonly lock?: ObjectLock
+}
 
 export interface MemorySourceOptions {
   /** What reports call it. */
@@ -20,6 +39,8 @@ export interface MemorySourceOptions {
   readonly otherBucket?: (bucket: string) => Source | undefined
   /** Full key to object. The keys are taken as of the call; the bytes are not copied. */
   readonly objects: ReadonlyMap<string, MemoryObject>
+  /** Full key to its versions, the current one first. Undefined: versions cannot be asked for. */
+  readonly versions?: ReadonlyMap<string, readonly MemoryVersion[]>
 }
 
 /** A source of the given objects. It answers at once and never fails; its listing is in byte order whatever the map's order. */
@@ -34,15 +55,16 @@ class MemorySource implements Source {
   declare readonly path?: readonly string[]
   declare readonly prefix?: string
   declare readonly otherBucket?: (bucket: string) => Source | undefined
+  declare readonly versions?: VersionHistory
   readonly #objects: ReadonlyMap<string, MemoryObject>
   readonly #keys: readonly string[]
 
-  constructor({ name, kind = 'export', objects, ...certain }: MemorySourceOptions) {
+  constructor({ name, kind = 'export', objects, versions, ...certain }: MemorySourceOptions) {
     this.name = name
     this.kind = kind
     this.#objects = new Map(objects)
     this.#keys = [...objects.keys()].sort(compareKeys)
-    Object.assign(this, certain)
+    Object.assign(this, certain, versions === undefined ? {} : { versions: versionHistory(versions) })
   }
 
   async folders(prefix: string, options: ListOptions = {}): Promise<FolderListing> {
@@ -94,5 +116,23 @@ class MemorySource implements Source {
       else high = middle
     }
     return low
+  }
+}
+
+const UNLOCKED: ObjectLock = { retainUntil: null, legalHold: false }
+
+function versionHistory(all: ReadonlyMap<string, readonly MemoryVersion[]>): VersionHistory {
+  return {
+    list: async (key) => {
+      const versions = (all.get(key) ?? []).map(({ versionId, lastModified, bytes }, index): ObjectVersion => {
+        const kind = bytes === undefined ? 'delete-marker' : 'version'
+        return { kind, versionId, lastModified, size: bytes?.length ?? 0, isLatest: index === 0 }
+      })
+      return { kind: 'versions', versions, complete: true }
+    },
+    read: async (key, wanted) => {
+      const { bytes, lock = UNLOCKED } = all.get(key)?.find(({ versionId }) => versionId === wanted) ?? {}
+      return bytes === undefined ? { kind: 'missing' } : { kind: 'object', body: bytes, lock }
+    },
   }
 }

@@ -1,5 +1,6 @@
 /** A bucket on AWS S3 or on any S3-compatible store. The AWS SDK is loaded when a source is opened, not before. */
 import type { Readable } from 'node:stream'
+import { collectBody } from '../aws/collect-body.js'
 import { invalidOption } from '../aws/environment.js'
 import { describeFailure, type Failure, isCredentialsFailure, parseFailure, reasonOf, TransferError } from '../aws/failure.js'
 import type { ObjectAnswer } from '../aws/object-lane.js'
@@ -8,18 +9,20 @@ import { cannotOpen, credentialsError, openS3Store, type S3Store, type S3StoreOp
 import { SignedLane } from '../aws/signed-lane.js'
 import { LEAST_PROGRESS, type StallWatch } from '../aws/stall-watch.js'
 import { VerifyTrailError } from '../errors.js'
+import { answerTo } from './s3-answers.js'
+import { S3Versions } from './s3-versions.js'
 import {
   BodyError,
   type FolderListing,
   type ListedObject,
   type ListOptions,
-  type NoSuchObject,
   type ReadAnswer,
   type ReadObject,
   type ReadOptions,
   type Source,
   type UnlistedPart,
   type UnreadableObject,
+  type VersionHistory,
 } from './source.js'
 
 export interface S3SourceOptions extends S3StoreOptions {
@@ -62,6 +65,7 @@ class S3Source implements Source {
   readonly bucket: string
   readonly prefix: string
   readonly #store: S3Store
+  readonly versions: VersionHistory
   readonly #bucket: S3Bucket
 
   constructor(store: S3Store, bucket: string, name: string, prefix: string) {
@@ -70,6 +74,7 @@ class S3Source implements Source {
     this.prefix = prefix
     this.#store = store
     this.#bucket = new S3Bucket(store, bucket)
+    this.versions = new S3Versions(this.#bucket)
   }
 
   /** Whether there is such a bucket, and a way to it: the way that was asked for. */
@@ -144,7 +149,7 @@ class S3Source implements Source {
     if (length === undefined || length > WHOLE_OBJECT_LIMIT) {
       return { kind: 'object', body: this.#chunks(body, { key, length, etag, signal }), metadata }
     }
-    return collect(body, length, this.#store.watch).then((body) => ({ kind: 'object', body, metadata }))
+    return collectBody(body, length, this.#store.watch).then((body) => ({ kind: 'object', body, metadata }))
   }
 
   /** Goes on where the body broke off, as long as the object is the same and each part brings some progress. */
@@ -214,32 +219,6 @@ function refuse(body: Readable, error: TransferError): TransferError {
   return error
 }
 
-/** All of a small body. Listens to it rather than iterating over it, which costs as much as all else. */
-function collect(stream: Readable, length: number, watch: StallWatch): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = []
-    let found = 0
-    const watched = watch.start((error) => stream.destroy(error))
-    let isWhole = false
-    stream.on('data', (chunk: Uint8Array) => {
-      chunks.push(chunk)
-      found += chunk.length
-      watched.received += chunk.length
-      if (found > length) stream.destroy(new TransferError('altered', `more than ${length} bytes came`))
-    })
-    stream.on('end', () => {
-      isWhole = found === length
-      const [only] = chunks
-      if (isWhole) resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length))
-    })
-    stream.on('error', reject)
-    stream.on('close', () => {
-      watch.end(watched)
-      if (!isWhole) reject(new TransferError('cut', `${found} of ${length} bytes came`))
-    })
-  })
-}
-
 /** The chunks of a body, which is broken off when it stalls. Only the time spent waiting for the store counts. */
 async function* paced(stream: Readable, watch: StallWatch): AsyncGenerator<Uint8Array> {
   const watched = watch.start((error) => stream.destroy(error))
@@ -253,15 +232,6 @@ async function* paced(stream: Readable, watch: StallWatch): AsyncGenerator<Uint8
   } finally {
     watch.end(watched)
   }
-}
-
-function answerTo(error: unknown, signal: AbortSignal | undefined): NoSuchObject | UnreadableObject {
-  signal?.throwIfAborted()
-  const failure = parseFailure(error)
-  if (failure.code === 'NoSuchKey' && failure.status === 404) return { kind: 'missing' }
-  // Once a bucket has answered, a signature that does not match is about one key's spelling.
-  if (isCredentialsFailure(failure) && failure.code !== 'SignatureDoesNotMatch') throw credentialsError(failure, error)
-  return { kind: 'unreadable', reason: reasonOf(failure), detail: describeFailure(failure) }
 }
 
 function answerToListing(error: unknown, signal: AbortSignal | undefined): UnreadableObject {

@@ -74,6 +74,42 @@ export interface ListOptions {
   readonly signal?: AbortSignal
 }
 
+/** One version of an object, or a marker that says that it was deleted. */
+export interface ObjectVersion {
+  readonly kind: 'version' | 'delete-marker'
+  readonly versionId: string
+  /** ISO 8601 UTC. */
+  readonly lastModified: string
+  /** Bytes as stored; 0 of a delete marker. */
+  readonly size: number
+  readonly isLatest: boolean
+}
+
+export type VersionListing =
+  | {
+      readonly kind: 'versions'
+      /** The newest first. Empty where none is kept. */
+      readonly versions: readonly ObjectVersion[]
+      /** Whether these are all. */
+      readonly complete: boolean
+    }
+  | UnreadableObject
+
+/** What keeps a version from being deleted. Where it may not be looked at, it is as if there were none. */
+export interface ObjectLock {
+  /** ISO 8601 UTC. */
+  readonly retainUntil: string | null
+  readonly legalHold: boolean
+}
+
+export type VersionAnswer = (ReadObject & { readonly lock: ObjectLock }) | NoSuchObject | UnreadableObject
+
+/** The versions of single objects. Both methods bound what they read: what is beyond is not `complete`, or `too-large`. */
+export interface VersionHistory {
+  list(key: string, options?: ListOptions): Promise<VersionListing>
+  read(key: string, versionId: string, options?: ReadOptions): Promise<VersionAnswer>
+}
+
 /** How another thread opens the same source: `(await import(module))[name](...args)`. All of it must survive a message. */
 export interface SourceAddress {
   readonly module: string
@@ -113,6 +149,8 @@ export interface Source {
   readNow?(key: string, options?: ReadOptions): ReadAnswer
   /** Another bucket of the same store, where it can be had: only asked on the word of a valid digest. */
   otherBucket?(bucket: string): Source | undefined
+  /** Where versions of objects may be had: asked for what is missing or was changed. */
+  readonly versions?: VersionHistory
   /** Where given, log files of this source may be read and measured in worker threads. */
   readonly address?: SourceAddress
   /** Files ignored as the operating system's or as metadata sidecars, so far. */
