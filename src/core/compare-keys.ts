@@ -24,3 +24,8 @@ function utf8Rank(unit: number): number {
   if (unit < 0xd800) return unit
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800
 }
+
+/** Sorts keys in that order, in place. Where no key has a surrogate, that is the order in which JavaScript sorts by itself, and sooner. */
+export function sortKeys(keys: string[]): string[] {
+  return keys.some((key) => SURROGATE.test(key)) ? keys.sort(compareKeys) : keys.sort()
+}

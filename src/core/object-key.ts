@@ -103,6 +103,38 @@ export function isOrganizationId(text: string): boolean {
  * building it again from its parts gives the same key. Everything else below a digest or log folder is `foreign`, at any depth.
  */
 export function parseObjectKey(key: string): ObjectKey {
+  return parseInLastFolder(key) ?? parseWhole(key)
+}
+
+/** How keys of the log file's day that was read last begin: nearly all keys lie in the folder of the one before. */
+let last: { readonly head: string; readonly parts: Omit<LogFileKey, 'time'> } | undefined
+
+/** What follows the date in a log file's name. */
+const LOG_FILE_REST = /([01]\d|2[0-3])[0-5]\dZ_?[A-Za-z0-9]{16}\.json\.gz$/y
+
+/** As `parseWhole`, where only the minute and the unique part can differ from the key before; undefined anywhere else. */
+function parseInLastFolder(key: string): LogFileKey | undefined {
+  if (last === undefined || !key.startsWith(last.head)) return undefined
+  const at = last.head.length
+  LOG_FILE_REST.lastIndex = at
+  if (!LOG_FILE_REST.test(key)) return undefined
+  const { parts } = last
+  return { ...parts, time: parts.day + (digits(key, at) * 60 + digits(key, at + 2)) * 60_000 }
+}
+
+/** `name` has the day of its folder: its date is what other names of that day begin with. */
+function rememberFolder(key: string, name: LogFileKey): void {
+  const { time: _, ...parts } = name
+  const head = key.slice(0, key.lastIndexOf('/') + `/${name.accountId}_${name.family}_${name.region}_YYYYMMDDT`.length)
+  last = { head, parts }
+}
+
+/** The number that two digits write. */
+function digits(text: string, at: number): number {
+  return (text.charCodeAt(at) - 0x30) * 10 + text.charCodeAt(at + 1) - 0x30
+}
+
+function parseWhole(key: string): ObjectKey {
   const segments = key.split('/')
   // The outermost folder counts: a path like a digest's, nested in a log folder, is still ingested with those logs.
   for (let at = 0; at < segments.length; at++) {
@@ -110,7 +142,9 @@ export function parseObjectKey(key: string): ObjectKey {
     const place = parsePlace(segments, at)
     if (place === undefined) continue
     if (place.folder === DIGEST_FOLDER) return parseDigestKey(place) ?? foreignKey(place, 'digest')
-    return parseLogFileKey(place) ?? foreignKey(place, 'log-file')
+    const name = parseLogFileKey(place) ?? foreignKey(place, 'log-file')
+    if (name.kind === 'log-file' && name.time !== null) rememberFolder(key, name)
+    return name
   }
   return { kind: 'other' }
 }

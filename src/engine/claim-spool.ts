@@ -7,6 +7,8 @@ import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compareKeys } from '../core/compare-keys.js'
+import type { LogFileClaim } from '../core/digest.js'
+import { mergePages } from './merge-pages.js'
 
 /** What a digest says of a log file. `ordinal` names the digest within its account and region. */
 export interface Claim {
@@ -17,18 +19,35 @@ export interface Claim {
   readonly ordinal: number
 }
 
-/** How many bytes all spools of a run may hold in memory together. */
+/** The memory that all spools of a run may hold together, in slabs that are used again: what is let go waits for the garbage collector. */
 export class SpoolBudget {
-  readonly limit: number
-  held = 0
+  readonly #limit: number
+  readonly #free: Buffer[] = []
+  #taken = 0
 
-  constructor(limit: number = 16 * 1024 * 1024) {
-    this.limit = limit
+  constructor(bytes: number = 16 * 1024 * 1024) {
+    this.#limit = bytes / SLAB
+  }
+
+  /** Whether a spool that holds so many slabs is to write them to disk: one with few leaves the memory to the one that fills it. */
+  isExceededBy(slabs: number): boolean {
+    return this.#taken > this.#limit && slabs * 8 > this.#limit
+  }
+
+  take(): Buffer {
+    this.#taken++
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(SLAB)
+  }
+
+  giveBack(slabs: readonly Buffer[]): void {
+    this.#taken -= slabs.length
+    for (const slab of slabs) if (this.#free.length < this.#limit) this.#free.push(slab)
   }
 }
 
-const FIRST_ARENA = 64 * 1024
-const PAGE = 512
+/** Many times the longest claim. */
+const SLAB = 256 * 1024
+const PAGE = 256
 const WRITE_BYTES = 256 * 1024
 
 /** In byte order of bucket and key, then by digest. */
@@ -36,16 +55,14 @@ export function claimOrder(a: Claim, b: Claim): number {
   return (a.bucket === b.bucket ? 0 : compareKeys(a.bucket, b.bucket)) || compareKeys(a.key, b.key) || a.ordinal - b.ordinal
 }
 
-/**
- * Add all claims, then read `sorted()` once, then `discard()`. A claim is stored as a head of five numbers (the lengths of
- * bucket, key, hash and algorithm, and the ordinal) and its texts in UTF-8, whose byte order is that of keys.
- */
+/** Add all claims, then read `sorted()` once, then `discard()`. */
 export class ClaimSpool {
   readonly #budget: SpoolBudget
   readonly #files: string[] = []
   #folder: string | undefined
-  #arena: Buffer = Buffer.allocUnsafe(0)
-  #used = 0
+  #slabs: Buffer[] = []
+  #used = SLAB
+  /** Where each claim begins, counted over all slabs. */
   #offsets: number[] = []
   #spilling: Promise<void> = Promise.resolve()
 
@@ -53,53 +70,28 @@ export class ClaimSpool {
     this.#budget = budget
   }
 
-  /** Resolves when there is room for more. */
-  async add(claims: readonly Claim[]): Promise<void> {
-    for (const claim of claims) this.#append(claim)
-    // A spool with little in it leaves the memory to the one that fills it.
-    if (this.#budget.held > this.#budget.limit && this.#used * 8 > this.#budget.limit)
-      this.#spilling = this.#spilling.then(() => this.#spill())
-    await this.#spilling
-  }
-
-  #append({ bucket, key, hash, algorithm, ordinal }: Claim): void {
-    const most = HEAD + 3 * (bucket.length + key.length + hash.length + algorithm.length)
-    if (this.#used + most > this.#arena.length) this.#grow(most)
-    const at = this.#used
-    let end = at + HEAD
-    for (const [index, text] of [bucket, key, hash, algorithm].entries()) {
-      const bytes = this.#arena.write(text, end)
-      this.#arena.writeUInt32LE(bytes, at + 4 * index)
-      end += bytes
+  /** Resolves when all are put away. */
+  async add(claims: readonly LogFileClaim[], ordinal: number): Promise<void> {
+    for (const claim of claims) {
+      const most = mostBytes(claim)
+      while (this.#used + most > SLAB) await this.#makeRoom()
+      this.#used = encode(this.#slabs.at(-1) as Buffer, this.#remember(), claim, ordinal)
     }
-    this.#arena.writeUInt32LE(ordinal, at + ORDINAL)
-    this.#used = end
-    this.#budget.held += end - at
-    this.#offsets.push(at)
   }
 
-  #grow(most: number): void {
-    const arena = Buffer.allocUnsafeSlow(Math.max(FIRST_ARENA, this.#used + most, this.#arena.length * 2))
-    this.#arena.copy(arena, 0, 0, this.#used)
-    this.#arena = arena
+  async #makeRoom(): Promise<void> {
+    if (this.#budget.isExceededBy(this.#slabs.length)) {
+      this.#spilling = this.#spilling.then(() => this.#spill())
+      await this.#spilling
+    } else {
+      this.#slabs.push(this.#budget.take())
+      this.#used = 0
+    }
   }
 
-  #order(): number[] {
-    const arena = this.#arena
-    return this.#offsets.sort((a, b) => {
-      const bucketA = a + HEAD + arena.readUInt32LE(a)
-      const bucketB = b + HEAD + arena.readUInt32LE(b)
-      const buckets = arena.compare(arena, b + HEAD, bucketB, a + HEAD, bucketA)
-      if (buckets !== 0) return buckets
-      const keys = arena.compare(
-        arena,
-        bucketB,
-        bucketB + arena.readUInt32LE(b + 4),
-        bucketA,
-        bucketA + arena.readUInt32LE(a + 4),
-      )
-      return keys || arena.readUInt32LE(a + ORDINAL) - arena.readUInt32LE(b + ORDINAL)
-    })
+  #remember(): number {
+    this.#offsets.push((this.#slabs.length - 1) * SLAB + this.#used)
+    return this.#used
   }
 
   /** All claims in order, a page at a time. */
@@ -110,81 +102,131 @@ export class ClaimSpool {
   }
 
   async *#held(): AsyncGenerator<readonly Claim[], void, undefined> {
-    const offsets = this.#order()
-    for (let at = 0; at < offsets.length; at += PAGE)
-      yield offsets.slice(at, at + PAGE).map((offset) => decode(this.#arena, offset).claim)
+    const slabs = this.#slabs
+    const offsets = inOrder(slabs, this.#offsets)
+    for (let from = 0; from < offsets.length; from += PAGE)
+      yield offsets.slice(from, from + PAGE).map((offset) => decode(slabs[Math.floor(offset / SLAB)] as Buffer, offset % SLAB))
   }
 
   async discard(): Promise<void> {
     await this.#spilling.catch(() => undefined)
-    this.#release()
-    this.#arena = Buffer.allocUnsafe(0)
+    this.#budget.giveBack(this.#letGo().slabs)
     if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true })
     this.#folder = undefined
     this.#files.length = 0
   }
 
-  #release(): void {
-    this.#budget.held -= this.#used
-    this.#used = 0
+  #letGo(): { readonly slabs: Buffer[]; readonly offsets: number[] } {
+    const held = { slabs: this.#slabs, offsets: this.#offsets }
+    this.#slabs = []
+    this.#used = SLAB
     this.#offsets = []
+    return held
   }
 
+  /** What is added while this is written goes elsewhere. */
   async #spill(): Promise<void> {
-    const offsets = this.#order()
-    const arena = this.#arena
-    this.#release()
-    // What is added while this is written goes elsewhere.
-    this.#arena = Buffer.allocUnsafe(0)
+    if (!this.#budget.isExceededBy(this.#slabs.length)) return
+    const { slabs, offsets } = this.#letGo()
     this.#folder ??= await mkdtemp(join(tmpdir(), 'verify-trail-'))
     const path = join(this.#folder, `run-${this.#files.length}`)
     const file = await open(path, 'wx', 0o600)
     try {
-      await writeRun(file, arena, offsets)
+      await writeRun(file, slabs, inOrder(slabs, offsets))
     } finally {
       await file.close()
+      this.#budget.giveBack(slabs)
     }
     this.#files.push(path)
   }
 }
 
-const HEAD = 20
+/**
+ * A claim in bytes: a head of six numbers (the lengths of bucket, key, hash and algorithm, the ordinal, and whether all is
+ * ASCII), then the texts in UTF-8, whose byte order is that of keys.
+ */
+const HEAD = 24
 const ORDINAL = 16
+const ASCII = 20
 
-function lengthAt(arena: Buffer, at: number): number {
-  return HEAD + arena.readUInt32LE(at) + arena.readUInt32LE(at + 4) + arena.readUInt32LE(at + 8) + arena.readUInt32LE(at + 12)
+function mostBytes({ s3Bucket, s3Object, hashValue, hashAlgorithm }: LogFileClaim): number {
+  const most = HEAD + 3 * (s3Bucket.length + s3Object.length + hashValue.length + hashAlgorithm.length)
+  if (most > SLAB) throw new RangeError('a claim is longer than any that is read')
+  return most
 }
 
-function decode(arena: Buffer, at: number): { readonly claim: Claim; readonly end: number } {
-  let end = at + HEAD
-  const text = (index: number): string => {
-    const start = end
-    end += arena.readUInt32LE(at + 4 * index)
-    return arena.toString('utf8', start, end)
-  }
-  const claim: Claim = {
-    bucket: text(0),
-    key: text(1),
-    hash: text(2),
-    algorithm: text(3),
-    ordinal: arena.readUInt32LE(at + ORDINAL),
-  }
-  return { claim, end }
+/** Returns where the next one goes. */
+function encode(slab: Buffer, at: number, claim: LogFileClaim, ordinal: number): number {
+  const { s3Bucket, s3Object, hashValue, hashAlgorithm } = claim
+  const start = at + HEAD
+  const text = s3Bucket + s3Object + hashValue + hashAlgorithm
+  const bytes = slab.write(text, start)
+  const ascii = bytes === text.length
+  const length = (part: string): number => (ascii ? part.length : Buffer.byteLength(part))
+  slab.writeUInt32LE(length(s3Bucket), at)
+  slab.writeUInt32LE(length(s3Object), at + 4)
+  slab.writeUInt32LE(length(hashValue), at + 8)
+  slab.writeUInt32LE(length(hashAlgorithm), at + 12)
+  slab.writeUInt32LE(ordinal, at + ORDINAL)
+  slab.writeUInt32LE(ascii ? 1 : 0, at + ASCII)
+  return start + bytes
 }
 
-async function writeRun(file: FileHandle, arena: Buffer, offsets: readonly number[]): Promise<void> {
-  let parts: Buffer[] = []
-  let bytes = 0
-  for (const at of offsets) {
-    const part = arena.subarray(at, at + lengthAt(arena, at))
-    parts.push(part)
-    bytes += part.length
-    if (bytes < WRITE_BYTES) continue
-    await file.appendFile(Buffer.concat(parts, bytes))
-    parts = []
-    bytes = 0
+function endOf(slab: Buffer, at: number): number {
+  const lengths = slab.readUInt32LE(at) + slab.readUInt32LE(at + 4) + slab.readUInt32LE(at + 8) + slab.readUInt32LE(at + 12)
+  return at + HEAD + lengths
+}
+
+function decode(slab: Buffer, at: number): Claim {
+  const bucket = at + HEAD + slab.readUInt32LE(at)
+  const key = bucket + slab.readUInt32LE(at + 4)
+  const hash = key + slab.readUInt32LE(at + 8)
+  const end = hash + slab.readUInt32LE(at + 12)
+  const encoding = slab.readUInt32LE(at + ASCII) === 1 ? 'latin1' : 'utf8'
+  return {
+    bucket: slab.toString(encoding, at + HEAD, bucket),
+    key: slab.toString(encoding, bucket, key),
+    hash: slab.toString(encoding, key, hash),
+    algorithm: slab.toString(encoding, hash, end),
+    ordinal: slab.readUInt32LE(at + ORDINAL),
   }
-  await file.appendFile(Buffer.concat(parts, bytes))
+}
+
+/** Sorts offsets as `claimOrder` sorts claims. */
+function inOrder(slabs: readonly Buffer[], offsets: number[]): number[] {
+  return offsets.sort((a, b) => {
+    const slabA = slabs[Math.floor(a / SLAB)] as Buffer
+    const slabB = slabs[Math.floor(b / SLAB)] as Buffer
+    return compareBytes(slabA, a % SLAB, slabB, b % SLAB)
+  })
+}
+
+function compareBytes(slabA: Buffer, a: number, slabB: Buffer, b: number): number {
+  const bucketA = a + HEAD + slabA.readUInt32LE(a)
+  const bucketB = b + HEAD + slabB.readUInt32LE(b)
+  const keyA = bucketA + slabA.readUInt32LE(a + 4)
+  const keyB = bucketB + slabB.readUInt32LE(b + 4)
+  const ordinals = slabA.readUInt32LE(a + ORDINAL) - slabB.readUInt32LE(b + ORDINAL)
+  // Behind buckets of one length the keys begin at one place: one look at both texts tells.
+  if (bucketA - a === bucketB - b) return slabA.compare(slabB, b + HEAD, keyB, a + HEAD, keyA) || ordinals
+  const buckets = slabA.compare(slabB, b + HEAD, bucketB, a + HEAD, bucketA)
+  return buckets || slabA.compare(slabB, bucketB, keyB, bucketA, keyA) || ordinals
+}
+
+async function writeRun(file: FileHandle, slabs: readonly Buffer[], offsets: readonly number[]): Promise<void> {
+  const block = Buffer.allocUnsafeSlow(WRITE_BYTES)
+  let used = 0
+  for (const offset of offsets) {
+    const slab = slabs[Math.floor(offset / SLAB)] as Buffer
+    const at = offset % SLAB
+    const end = endOf(slab, at)
+    if (used + end - at > block.length) {
+      await file.appendFile(block.subarray(0, used))
+      used = 0
+    }
+    used += slab.copy(block, used, at, end)
+  }
+  await file.appendFile(block.subarray(0, used))
 }
 
 /** Our own file, written a moment ago in a folder that only this user can enter. */
@@ -194,70 +236,11 @@ async function* readRun(path: string): AsyncGenerator<readonly Claim[], void, un
     const bytes: Buffer = left.length === 0 ? chunk : Buffer.concat([left, chunk])
     const page: Claim[] = []
     let at = 0
-    while (bytes.length - at >= HEAD && bytes.length - at >= lengthAt(bytes, at)) {
-      const { claim, end } = decode(bytes, at)
-      page.push(claim)
-      at = end
+    while (bytes.length - at >= HEAD && endOf(bytes, at) <= bytes.length) {
+      page.push(decode(bytes, at))
+      at = endOf(bytes, at)
     }
     left = bytes.subarray(at)
     yield page
   }
-}
-
-/** How many records of a merge make a page. */
-const MERGED = 1024
-
-/** A sorted input and how far it was taken. */
-interface Head<T> {
-  readonly pages: AsyncIterator<readonly T[]>
-  page: readonly T[]
-  at: number
-}
-
-/** Merges sorted inputs into one; equal records come in the order of the inputs. It waits only for pages, never for records. */
-export async function* mergePages<T>(
-  inputs: readonly AsyncIterable<readonly T[]>[],
-  order: (a: T, b: T) => number,
-): AsyncGenerator<readonly T[], void, undefined> {
-  const iterators = inputs.map((input) => input[Symbol.asyncIterator]())
-  const heads: Head<T>[] = []
-  try {
-    for (const pages of iterators) {
-      const head: Head<T> = { pages, page: [], at: 0 }
-      if (await refill(head)) heads.push(head)
-    }
-    let merged: T[] = []
-    while (heads.length > 0) {
-      const head = least(heads, order)
-      merged.push(head.page[head.at++] as T)
-      if (head.at < head.page.length && merged.length < MERGED) continue
-      if (merged.length >= MERGED || head.at >= head.page.length) {
-        yield merged
-        merged = []
-      }
-      if (head.at >= head.page.length && !(await refill(head))) heads.splice(heads.indexOf(head), 1)
-    }
-  } finally {
-    for (const iterator of iterators) await iterator.return?.()
-  }
-}
-
-async function refill<T>(head: Head<T>): Promise<boolean> {
-  for (;;) {
-    const next = await head.pages.next()
-    if (next.done === true) return false
-    if (next.value.length === 0) continue
-    head.page = next.value
-    head.at = 0
-    return true
-  }
-}
-
-function least<T>(heads: readonly Head<T>[], order: (a: T, b: T) => number): Head<T> {
-  let best = heads[0] as Head<T>
-  for (let i = 1; i < heads.length; i++) {
-    const head = heads[i] as Head<T>
-    if (order(head.page[head.at] as T, best.page[best.at] as T) < 0) best = head
-  }
-  return best
 }

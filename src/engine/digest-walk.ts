@@ -177,16 +177,7 @@ class DigestWalk {
 
   async #readWhole(digest: DigestToRead): Promise<DigestRecord> {
     const { record, logFiles } = await this.#run.reader.read(digest)
-    const { ordinal } = record
-    await this.claims.add(
-      logFiles.map(({ s3Bucket, s3Object, hashValue, hashAlgorithm }) => ({
-        bucket: s3Bucket,
-        key: s3Object,
-        hash: hashValue,
-        algorithm: hashAlgorithm,
-        ordinal,
-      })),
-    )
+    await this.claims.add(logFiles, record.ordinal)
     return record
   }
 

@@ -31,15 +31,17 @@ export async function* mapPagesInOrder<T, R>(
     let first = 0
     for (const item of page) {
       const result = map(item)
-      if (result instanceof Promise) result.catch(() => undefined)
-      pending.push(result)
-      while (first < pending.length && (pending.length - first >= window || !(pending[first] instanceof Promise))) {
-        const next = (await pending[first++]) as R
-        results.push(next)
-        if (results.length < PAGE && !urgent(next)) continue
-        yield results
-        results = []
-      }
+      let next: R
+      if (result instanceof Promise || first < pending.length) {
+        if (result instanceof Promise) result.catch(() => undefined)
+        pending.push(result)
+        if (pending.length - first < window && pending[first] instanceof Promise) continue
+        next = (await pending[first++]) as R
+      } else next = result
+      results.push(next)
+      if (results.length < PAGE && !urgent(next)) continue
+      yield results
+      results = []
     }
     pending = pending.slice(first)
   }

@@ -18,30 +18,36 @@ import type { LogFileResult, LogFileStatus } from '../core/results.js'
 import { formatTime } from '../core/time.js'
 import { VerifyTrailError } from '../errors.js'
 import type { Source } from '../sources/source.js'
-import { type Claim, mergePages } from './claim-spool.js'
+import type { Claim } from './claim-spool.js'
 import { type Days, type Entry, listDays } from './day-listing.js'
 import { floorDay } from './digest-walk.js'
 import type { Scope, ScopePart } from './discover.js'
 import { mapPagesInOrder } from './in-order.js'
+import { mergePages } from './merge-pages.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
 
-/** An object of the listing or a claim, under one original bucket and key. */
-type Row =
-  | { readonly bucket: string; readonly key: string; readonly claim: Claim }
-  | { readonly bucket: string; readonly key: string; readonly place: Place; readonly entry: Entry }
+/** An object of the listing, under its original bucket and key. */
+interface Listed {
+  readonly bucket: string
+  readonly key: string
+  readonly place: Place
+  readonly entry: Entry
+}
+
+type Row = Claim | Listed
 
 interface Group {
   readonly bucket: string
   readonly key: string
   readonly name: ObjectKey
   readonly claims: readonly Claim[]
-  readonly objects: readonly { readonly place: Place; readonly entry: Entry }[]
+  readonly objects: readonly Listed[]
 }
 
 interface OpenGroup extends Group {
   readonly claims: Claim[]
-  readonly objects: { readonly place: Place; readonly entry: Entry }[]
+  readonly objects: Listed[]
 }
 
 /** What became of one log file. */
@@ -94,7 +100,7 @@ class LogWalk {
       (a.bucket === b.bucket ? 0 : compareKeys(a.bucket, b.bucket)) || compareKeys(a.key, b.key)
     const listings = this.#scope.parts.map((part) => this.#listing(part))
     let current: OpenGroup | undefined
-    for await (const rows of mergePages<Row>([claimRows(claims), ...listings], byKey)) {
+    for await (const rows of mergePages<Row>([claims, ...listings], byKey)) {
       this.#run.signal.throwIfAborted()
       const groups: Group[] = []
       for (const row of rows) {
@@ -102,8 +108,8 @@ class LogWalk {
           if (current !== undefined) groups.push(current)
           current = { bucket: row.bucket, key: row.key, name: parseObjectKey(row.key), claims: [], objects: [] }
         }
-        if ('claim' in row) this.#addClaim(current.claims, row.claim)
-        else current.objects.push({ place: row.place, entry: row.entry })
+        if ('entry' in row) current.objects.push(row)
+        else this.#addClaim(current.claims, row)
       }
       if (groups.length > 0) yield groups
     }
@@ -128,7 +134,7 @@ class LogWalk {
     for (const top of tops) {
       const pages = top.entry === undefined ? listDays(place.source, top.key, days, this.#run.signal) : [[top.entry]]
       for await (const page of pages) {
-        const rows: Row[] = []
+        const rows: Listed[] = []
         for (const entry of page) {
           if (compareKeys(entry.key, before) < 0) throw outOfOrder(place.source, before, entry.key)
           before = entry.key
@@ -227,6 +233,11 @@ class LogWalk {
     const { bucket, key, objects } = group
     // Nobody's word orders a request for what no listing has.
     if (objects.length === 0) return trusted ? this.#fetch(bucket, key) : [{ kind: 'missing' }]
+    const [only] = objects
+    if (only?.entry.kind === 'object' && objects.length === 1 && this.#run.places.all.length === 1) {
+      const fact = this.#run.measurer.measure({ source: only.place.source, key: only.entry.key, size: only.entry.size })
+      return fact instanceof Promise ? fact.then((copy) => [copy]) : [fact]
+    }
     const copies = objects.map(({ place, entry }) => {
       if (entry.kind === 'object') return this.#run.measurer.measure({ source: place.source, key: entry.key, size: entry.size })
       const { reason, detail } = entry
@@ -264,18 +275,22 @@ class LogWalk {
   ): JudgedLogFile {
     const { status, expected, found, observations } = judgement
     const subject = this.#subject(group)
-    const findings = observations.map((observation) => makeFinding(subject, observation))
+    const findings = observations.length === 0 ? NONE : observations.map((observation) => makeFinding(subject, observation))
     const vouching = claims.filter((claim) => claim.standing === 'vouching').map((claim) => claim.ordinal)
     // Named before the range and not there: a note, and nothing that was checked.
     const note = status === 'missing' && observations.every((observation) => verdictOf(observation) === 'note')
     if (note) return { result: undefined, findings, listedBy: [], status }
+    const [only] = claims
     const result: LogFileResult = {
       kind: 'log-file',
       verdict: VERDICTS[status],
       status,
-      ...subject,
+      object: subject.object,
+      organizationId: subject.organizationId,
       accountId: this.#scope.accountId,
-      listedBy: [...new Set(claims.map((claim) => claim.digest))],
+      region: subject.region,
+      time: subject.time,
+      listedBy: only !== undefined && claims.length === 1 ? [only.digest] : [...new Set(claims.map((claim) => claim.digest))],
       expected,
       found,
       bytesRead: bytes.read,
@@ -285,6 +300,8 @@ class LogWalk {
     return { result, findings, listedBy: vouching, status }
   }
 }
+
+const NONE: readonly Finding[] = []
 
 const VERDICTS: Readonly<Record<LogFileStatus, Verdict>> = {
   valid: 'valid',
@@ -296,14 +313,6 @@ const VERDICTS: Readonly<Record<LogFileStatus, Verdict>> = {
   pending: 'unverified',
 }
 
-async function* claimRows(claims: AsyncIterable<readonly Claim[]>): AsyncGenerator<readonly Row[], void, undefined> {
-  for await (const page of claims) {
-    for (let at = 0; at < page.length; at += ROWS)
-      yield page.slice(at, at + ROWS).map((claim) => ({ bucket: claim.bucket, key: claim.key, claim }))
-  }
-}
-
-const ROWS = 1024
 const CLAIMS_KEPT = 64
 
 function outOfOrder(source: Source, before: string, key: string): VerifyTrailError {

@@ -35,7 +35,7 @@ export class Place {
 
   /** The original key of an object found under this place. */
   original(key: string): string {
-    return this.prefix + key.slice(this.root.length)
+    return this.prefix === this.root ? key : this.prefix + key.slice(this.root.length)
   }
 
   /** Whether the directories that lead here are named as `bucket` and `prefix`. */

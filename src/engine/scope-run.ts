@@ -180,13 +180,19 @@ class ScopeRun {
           seen.add(judged.result.time)
           results.push(judged.result)
         }
-        results.push(...judged.findings)
+        if (judged.findings.length > 0) results.push(...judged.findings)
       }
       yield results
     }
   }
 
   #count(judged: JudgedLogFile, context: LogFileContext): void {
+    if (judged.listedBy.length === 1 && judged.findings.length === 0) {
+      const chain = this.#chainOf.get(judged.listedBy[0] as number)
+      const tally = chain === undefined ? undefined : this.#tallies.get(chain)
+      if (tally !== undefined && judged.result !== undefined) countLogFile(tally.logFiles, judged.status)
+      return
+    }
     const worst = judged.findings.reduce<'invalid' | 'unverified' | undefined>(
       (a, { verdict }) => (verdict === 'invalid' || a === 'invalid' ? 'invalid' : verdict === 'unverified' ? 'unverified' : a),
       undefined,

@@ -50,7 +50,13 @@ export async function* verifyTrail(options: VerifyTrailOptions): AsyncGenerator<
   const verification = new Verification(resolved, signal, startedAt, () => stop.abort())
   let disagreement: Disagreement | undefined
   try {
-    yield* verification.results()
+    // Not `yield*`: a log file's way out is as short as it can be.
+    for await (const page of verification.pages()) {
+      for (const result of page) {
+        if (result.kind === 'scope-end') verification.absorb(result)
+        else yield verification.count(result)
+      }
+    }
   } catch (error) {
     if (error instanceof Disagreement) disagreement = verification.disagreement = error
     else if (resolved.signal?.aborted !== true) throw error
@@ -85,23 +91,17 @@ class Verification {
     this.#progress = new ProgressMeter(options.onProgress)
   }
 
-  async *results(): AsyncGenerator<Exclude<Result, Summary>, void, undefined> {
+  async *pages(): AsyncGenerator<readonly ScopeResult[], void, undefined> {
     this.#progress.report()
     const { accountIds, regions, sources } = this.#options
     const discovery = await discover(sources, { accountIds, regions, signal: this.#signal })
     this.#notChecked.push(...otherServices(discovery))
     const run = await this.#prepare(discovery)
-    for (const finding of unreadableFolders(discovery)) yield this.#count(finding)
+    yield [...unreadableFolders(discovery)]
     const ahead = run.live ? SCOPES_AHEAD : 1
-    const stream = concatInOrder(discovery.scopes, (scope) => runScope(run, scope), ahead, this.#stop)
-    for await (const page of stream) {
-      for (const result of page) {
-        if (result.kind === 'scope-end') this.#absorb(result)
-        else yield this.#count(result)
-      }
-    }
+    yield* concatInOrder(discovery.scopes, (scope) => runScope(run, scope), ahead, this.#stop)
     await run.measurer.close()
-    for (const gap of this.#combinationsNotFound()) yield this.#count(gap)
+    yield [...this.#combinationsNotFound()]
   }
 
   async #prepare(discovery: Discovery): Promise<Run> {
@@ -140,7 +140,7 @@ class Verification {
     }
   }
 
-  #count<R extends Exclude<ScopeResult, ScopeEnd>>(result: R): R {
+  count<R extends Exclude<ScopeResult, ScopeEnd>>(result: R): R {
     const tally = this.#tally
     const progress = this.#progress
     if (result.kind === 'digest') {
@@ -163,7 +163,7 @@ class Verification {
     return result
   }
 
-  #absorb(end: ScopeEnd): void {
+  absorb(end: ScopeEnd): void {
     this.#chains.push(...end.chains)
     for (const chain of end.chains) this.#tally.addChain(chain)
     this.#notChecked.push(...end.notChecked)

@@ -12,7 +12,7 @@ import {
   statSync,
 } from 'node:fs'
 import { sep } from 'node:path'
-import { compareKeys } from '../core/compare-keys.js'
+import { sortKeys } from '../core/compare-keys.js'
 import type { UnreadableReason } from '../core/findings.js'
 import { VerifyTrailError } from '../errors.js'
 import {
@@ -62,6 +62,7 @@ class DirectorySource implements Source {
   readonly #root: string
   /** Folders of which each name was seen to be a real directory, to spare a stat of each for every file. */
   readonly #realFolders = new Set<string>()
+  #lastFolder = ''
   readonly #ignoredIn = new Map<string, number>()
   readonly #namesOf = new Map<string, ReadonlySet<string>>()
 
@@ -184,13 +185,16 @@ class DirectorySource implements Source {
 
   /** Whether the way to a key (all of a prefix) is real directories below the root; what is at its end is not looked at. */
   #checkPlace(key: string): NoSuchObject | UnreadableObject | undefined {
-    if (!isSafe(key)) return { kind: 'unreadable', reason: 'unsafe-name' }
-    const folder = key.slice(0, key.lastIndexOf('/') + 1)
-    if (!this.#realFolders.has(folder)) {
+    // Most files lie in the folder that the one before lay in.
+    const inLast = this.#lastFolder !== '' && key.startsWith(this.#lastFolder) && key.lastIndexOf('/') < this.#lastFolder.length
+    if (!isSafe(inLast ? key.slice(this.#lastFolder.length) : key)) return { kind: 'unreadable', reason: 'unsafe-name' }
+    const folder = inLast ? this.#lastFolder : key.slice(0, key.lastIndexOf('/') + 1)
+    if (!inLast && !this.#realFolders.has(folder)) {
       const problem = this.#checkFolders(folder)
       if (problem !== undefined) return problem
       forgetOldest(this.#realFolders).add(folder)
     }
+    this.#lastFolder = folder
     const name = key.slice(folder.length)
     return name === '' || this.#isExactName(folder, name) ? undefined : { kind: 'missing' }
   }
@@ -332,7 +336,7 @@ class FolderReader {
 
   finish(): FolderContent {
     // A name that is UTF-8 may equal the look of one that is not: then neither can be told, and the refusal stands.
-    const names = [...new Set(this.#withoutSidecars())].sort(compareKeys)
+    const names = sortKeys([...new Set(this.#withoutSidecars())])
     return { names, refused: this.#refused, ignored: this.#ignored }
   }
 
