@@ -1,9 +1,11 @@
-/** A run over a generated trail: `child-generated ACCOUNTS REGIONS HOURS LOG-FILES-PER-HOUR LATENCY KIND` */
+/** A run over a generated trail: `child-generated ACCOUNTS REGIONS HOURS LOG-FILES-PER-HOUR LATENCY [command]`; `command`: with the heap as the command keeps it */
+import { keepHeapSmall } from '../src/cli/heap.js'
 import { verifyTrail } from '../src/index.js'
 import { reportCost } from './child.js'
 import { generate } from './generated-source.js'
 
 const [, , ...given] = process.argv
+if (given.at(-1) === 'command') keepHeapSmall()
 const [accounts = 1, regions = 1, hours = 1, logFilesPerHour = 1, latencyMs = 0] = given.map(Number)
 const { source, publicKeys, startTime, endTime, logFiles, counts } = generate({
   accounts,

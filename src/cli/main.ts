@@ -2,12 +2,14 @@
 /** The command: the only place that reads the process's arguments, environment and signals. */
 import { escapeTerminal } from '../reports/escape.js'
 import { VERSION } from '../version.js'
+import { keepHeapSmall } from './heap.js'
 
 const words = process.argv.slice(2)
 if (words.length === 1 && words[0] === '--version') process.stdout.write(`${VERSION}\n`)
 else await main()
 
 async function main(): Promise<void> {
+  keepHeapSmall()
   // A crash must not look like a verdict: Node's own exit code for it is 1.
   process.on('uncaughtException', (error) => {
     process.stderr.write(`verify-trail: unexpected error, please report it: ${escapeTerminal(error.stack ?? error.message)}\n`)

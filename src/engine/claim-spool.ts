@@ -25,7 +25,7 @@ export class SpoolBudget {
   readonly #free: Buffer[] = []
   #taken = 0
 
-  constructor(bytes: number = 16 * 1024 * 1024) {
+  constructor(bytes: number = 8 * 1024 * 1024) {
     this.#limit = bytes / SLAB
   }
 
@@ -47,7 +47,7 @@ export class SpoolBudget {
 
 /** Many times the longest claim. */
 const SLAB = 256 * 1024
-const PAGE = 256
+const PAGE = 128
 const WRITE_BYTES = 256 * 1024
 
 /** In byte order of bucket and key, then by digest. */

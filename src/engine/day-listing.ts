@@ -80,7 +80,7 @@ async function* listLevel(
   const wanted = children.filter(
     ({ key, entry }) => entry !== undefined || !isOutside(extend(date, key.slice(folder.length, -1)), days),
   )
-  yield* concatInOrder(wanted, pagesOf, source.kind === 'store' ? FOLDERS_AHEAD : 1, () => undefined)
+  yield* concatInOrder(wanted, pagesOf, { ahead: source.kind === 'store' ? FOLDERS_AHEAD : 1, buffered: 1 }, () => undefined)
 }
 
 const FOLDERS_AHEAD = 8

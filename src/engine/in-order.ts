@@ -54,25 +54,22 @@ export async function* mapPagesInOrder<T, R>(
   yield results
 }
 
-const PAGE = 256
-
-/** How many pages of one sequence wait for their turn before it pauses. */
-const BUFFERED = 4
+const PAGE = 64
 
 /**
- * Runs up to `ahead` sequences at once; yields all of the first, then all of the second, and so on. `stop` is called before
- * it waits for work that nobody wants any more.
+ * Runs up to `ahead` sequences at once; yields all of the first, then all of the second, and so on. `buffered` results of a
+ * sequence wait for their turn before it pauses. `stop` is called before it waits for work that nobody wants any more.
  */
 export async function* concatInOrder<S, R>(
   sequences: Iterable<S> | AsyncIterable<S>,
   run: (sequence: S) => AsyncGenerator<R, void, undefined>,
-  ahead: number,
+  { ahead, buffered }: { readonly ahead: number; readonly buffered: number },
   stop: () => void,
 ): AsyncGenerator<R, void, undefined> {
   const running: Pump<R>[] = []
   const start = async function* (): AsyncGenerator<Pump<R>, void, undefined> {
     for await (const sequence of sequences) {
-      const pump = new Pump(run(sequence))
+      const pump = new Pump(run(sequence), buffered)
       running.push(pump)
       yield pump
     }
@@ -101,6 +98,7 @@ async function* lookAhead<T>(items: AsyncGenerator<T, void, undefined>, ahead: n
 /** Drives a generator ahead of its consumer, up to a bounded number of results. */
 class Pump<R> {
   readonly #generator: AsyncGenerator<R, void, undefined>
+  readonly #buffered: number
   #results: R[] = []
   #ended = false
   #error: { readonly value: unknown } | undefined
@@ -108,8 +106,9 @@ class Pump<R> {
   #wake: (() => void) | undefined
   readonly #finished: Promise<void>
 
-  constructor(generator: AsyncGenerator<R, void, undefined>) {
+  constructor(generator: AsyncGenerator<R, void, undefined>, buffered: number) {
     this.#generator = generator
+    this.#buffered = buffered
     this.#finished = this.#pump()
   }
 
@@ -118,7 +117,7 @@ class Pump<R> {
       for await (const result of this.#generator) {
         this.#results.push(result)
         this.#notify()
-        while (this.#results.length >= BUFFERED && !this.#stopped) await this.#changed()
+        while (this.#results.length >= this.#buffered && !this.#stopped) await this.#changed()
         if (this.#stopped) break
       }
     } catch (error) {

@@ -1,7 +1,7 @@
 /** Merges sorted inputs that come in pages. */
 
 /** How many records of a merge make a page. */
-const MERGED = 256
+const MERGED = 128
 
 /** A sorted input and how far it was taken. */
 interface Head<T> {

@@ -31,6 +31,9 @@ const LARGE_DIGESTS = 2
 /** Accounts and regions worked on at once in a store: their waiting overlaps. */
 const SCOPES_AHEAD = 24
 
+/** Pages of results of each of them that wait for their turn. */
+const PAGES_BUFFERED = 4
+
 /**
  * Verifies the trails under the given sources: every digest chain, signature, link and log file.
  *
@@ -99,7 +102,7 @@ class Verification {
     const run = await this.#prepare(discovery)
     yield [...unreadableFolders(discovery)]
     const ahead = run.live ? SCOPES_AHEAD : 1
-    yield* concatInOrder(discovery.scopes, (scope) => runScope(run, scope), ahead, this.#stop)
+    yield* concatInOrder(discovery.scopes, (scope) => runScope(run, scope), { ahead, buffered: PAGES_BUFFERED }, this.#stop)
     await run.measurer.close()
     yield [...this.#combinationsNotFound()]
   }
