@@ -1,8 +1,10 @@
 /** The command line, as it is documented in docs/cli.md. Parses; opens and reads nothing. */
 import { type Command, CommanderError } from 'commander'
 import { VerifyTrailError } from '../errors.js'
+import type { ReportForm } from '../reports/forms.js'
 import { keysCommand, verifyCommand } from './command-options.js'
-import type { Place, ReportForm, ReportTarget, TrailArn } from './values.js'
+import { type NamedOutput, type ReportTarget, reportTargets } from './report-target.js'
+import type { Place, TrailArn } from './values.js'
 
 /** How AWS, or something that speaks S3, is reached. */
 export interface AwsOptions {
@@ -75,7 +77,8 @@ interface VerifyFlags extends SharedFlags {
   readonly workers?: number
   readonly json?: true
   readonly ndjson?: true
-  readonly output?: readonly ReportTarget[]
+  readonly output?: readonly NamedOutput[]
+  readonly format?: ReportForm
   readonly verbose?: true
   readonly progress: boolean
   readonly color: boolean
@@ -111,10 +114,19 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
 }
 
 function verifyOptions(flags: VerifyFlags, sources: readonly string[]): Omit<VerifyCommand, 'words'> {
-  const { accountId: accountIds = [], region: regions = [], trail: trails = [], output = [], json, ndjson, ...rest } = flags
+  const {
+    accountId: accountIds = [],
+    region: regions = [],
+    trail: trails = [],
+    output = [],
+    format,
+    json,
+    ndjson,
+    ...rest
+  } = flags
   const { unvalidatedTrails = false, doubleCheck = false, verbose = false, quiet = false, ...others } = rest
   const form = json ? 'json' : ndjson ? 'ndjson' : 'text'
-  const given = { accountIds, regions, trails, outputs: output }
+  const given = { accountIds, regions, trails, outputs: reportTargets(output, format) }
   return { ...others, ...given, command: 'verify', sources, form, unvalidatedTrails, doubleCheck, verbose, quiet }
 }
 

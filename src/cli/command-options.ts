@@ -1,20 +1,9 @@
 /** The options of the commands, with their help. What they mean is in docs/cli.md. */
 import { Command, Option } from 'commander'
+import { REPORT_FORMS } from '../reports/forms.js'
 import { VERSION } from '../version.js'
-import {
-  accountId,
-  endpointUrl,
-  place,
-  region,
-  reportTargets,
-  several,
-  single,
-  text,
-  time,
-  trailArn,
-  trailName,
-  wholeNumber,
-} from './values.js'
+import { outputFiles, reportForm } from './report-target.js'
+import { accountId, endpointUrl, place, region, several, single, text, time, trailArn, trailName, wholeNumber } from './values.js'
 
 const MAX_CONCURRENCY = 1024
 const MAX_WORKERS = 64
@@ -113,11 +102,18 @@ function reportOptions(): Option[] {
   return [
     new Option('--json', 'one JSON report on stdout').conflicts('ndjson'),
     new Option('--ndjson', 'one JSON record a line on stdout, as results are known'),
-    new Option('-o, --output <file>', 'also a report file: .json, .ndjson or .txt (repeatable)').argParser(reportTargets),
+    ...fileOptions(),
     new Option('-v, --verbose', 'the text report names every digest and log file').conflicts('quiet'),
     new Option('-q, --quiet', 'no progress; the text report is the verdict alone'),
     new Option('--no-progress', 'no progress on stderr'),
     new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'),
+  ]
+}
+
+function fileOptions(): Option[] {
+  return [
+    new Option('-o, --output <[form:]file>', 'also a report file; its name says the form (repeatable)').argParser(outputFiles),
+    option('--format <form>', `the form of the one -o file: ${REPORT_FORMS.join(', ')}`, single(reportForm)),
   ]
 }
 

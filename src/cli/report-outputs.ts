@@ -1,11 +1,9 @@
 import type { Result } from '../core/results.js'
-import { jsonReport } from '../reports/json.js'
-import { ndjsonReport } from '../reports/ndjson.js'
+import { type ReportForm, reportWriter } from '../reports/forms.js'
 import type { ReportWriter } from '../reports/report.js'
-import { textReport } from '../reports/text.js'
+import type { TextReportOptions } from '../reports/text.js'
 import type { VerifyCommand } from './arguments.js'
-import { type Console, messageOf, type Output, say, showsColours, systemCode } from './console.js'
-import type { ReportForm } from './values.js'
+import { type Console, messageOf, say, showsColours, systemCode } from './console.js'
 import { WrittenFile } from './written-file.js'
 
 /** One report on its way to stdout or to a file. */
@@ -34,9 +32,10 @@ export class ReportOutputs {
   /** `onAllGone` is called when no report is left to write: the readers have gone away. */
   static async open(command: VerifyCommand, console: Console, onAllGone: () => void): Promise<ReportOutputs> {
     const outputs = new ReportOutputs(console, onAllGone)
+    const { verbose, quiet } = command
     const coloured = command.color && showsColours(console.stdout)
-    outputs.#open.push({ name: 'stdout', writer: reportWriter(command.form, console.stdout, command, coloured) })
-    for (const { path, form } of command.outputs) await outputs.#openFile(path, form, command)
+    outputs.#open.push({ name: 'stdout', writer: reportWriter(command.form, console.stdout, { verbose, quiet, coloured }) })
+    for (const { path, form } of command.outputs) await outputs.#openFile(path, form, { verbose })
     return outputs
   }
 
@@ -70,10 +69,10 @@ export class ReportOutputs {
     }
   }
 
-  async #openFile(path: string, form: ReportForm, command: VerifyCommand): Promise<void> {
+  async #openFile(path: string, form: ReportForm, options: TextReportOptions): Promise<void> {
     try {
       const file = await WrittenFile.create(path)
-      this.#open.push({ name: path, writer: reportWriter(form, file.stream, { ...command, quiet: false }, false), file })
+      this.#open.push({ name: path, writer: reportWriter(form, file.stream, options), file })
     } catch (error) {
       this.failed = true
       say(this.#console, `the report ${path} will be missing: ${messageOf(error)}`)
@@ -89,16 +88,5 @@ export class ReportOutputs {
     void Promise.resolve(output.writer.end()).catch(() => undefined)
     if (systemCode(error) !== 'EPIPE') say(this.#console, `cannot write the report to ${output.name}: ${messageOf(error)}`)
     if (this.#open.length === 0) this.#onAllGone()
-  }
-}
-
-function reportWriter(form: ReportForm, stream: Output, { verbose, quiet }: VerifyCommand, coloured: boolean): ReportWriter {
-  switch (form) {
-    case 'text':
-      return textReport(stream, { coloured, verbose, quiet })
-    case 'json':
-      return jsonReport(stream)
-    case 'ndjson':
-      return ndjsonReport(stream)
   }
 }

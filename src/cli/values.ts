@@ -18,21 +18,6 @@ export interface TrailArn {
   readonly name: string
 }
 
-export type ReportForm = 'text' | 'json' | 'ndjson'
-
-/** A report file that was asked for. */
-export interface ReportTarget {
-  readonly path: string
-  readonly form: ReportForm
-}
-
-const FORM_BY_EXTENSION: ReadonlyMap<string, ReportForm> = new Map([
-  ['.json', 'json'],
-  ['.ndjson', 'ndjson'],
-  ['.jsonl', 'ndjson'],
-  ['.txt', 'text'],
-])
-
 const TRAIL_NAME = /^[A-Za-z0-9._-]{3,128}$/
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/
 const TRAIL_ARN = /^arn:aws[a-z-]*:cloudtrail:([a-z0-9-]+):(\d{12}):trail\/([A-Za-z0-9._-]{3,128})$/
@@ -50,7 +35,7 @@ export function several(parse: (value: string) => string): (value: string, previ
   return (value, previous) => [...new Set([...(previous ?? []), ...plainValue(value).split(',').map(parse)])]
 }
 
-function plainValue(value: string): string {
+export function plainValue(value: string): string {
   if (value === '') throw new InvalidArgumentError('It is empty.')
   if (value.startsWith('-'))
     throw new InvalidArgumentError('It looks like an option: the value is missing. (A path may begin with ./)')
@@ -113,19 +98,4 @@ export function wholeNumber(least: number, most: number): (value: string) => num
     if (number >= least && number <= most) return number
     throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`)
   }
-}
-
-/** Report files by the extension of their names. */
-export function reportTargets(value: string, previous: readonly ReportTarget[] | undefined): ReportTarget[] {
-  const path = plainValue(value)
-  const name = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
-  const dot = name.lastIndexOf('.')
-  const form = dot > 0 ? FORM_BY_EXTENSION.get(name.slice(dot).toLowerCase()) : undefined
-  if (form === undefined) {
-    throw new InvalidArgumentError(
-      `The extension says the form: give a name ending in ${[...FORM_BY_EXTENSION.keys()].join(', ')}.`,
-    )
-  }
-  if (previous?.some((target) => target.path === path)) throw new InvalidArgumentError('It was given twice.')
-  return [...(previous ?? []), { path, form }]
 }

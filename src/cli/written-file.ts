@@ -4,6 +4,13 @@ import { createWriteStream, rmSync, statSync, type WriteStream } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { messageOf } from './console.js'
 
+/** Temporary files that are removed where the process ends before they have their names. */
+const UNFINISHED = new Set<string>()
+
+process.once('exit', () => {
+  for (const path of UNFINISHED) rmSync(path, { force: true })
+})
+
 /**
  * A file that is there whole or not at all: written under a temporary name beside its place, then renamed. If the process
  * ends before, the temporary file is removed.
@@ -12,13 +19,12 @@ export class WrittenFile {
   readonly path: string
   readonly stream: WriteStream
   readonly #temporary: string
-  readonly #onExit = () => rmSync(this.#temporary, { force: true })
 
   private constructor(path: string) {
     this.path = path
     this.#temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
     this.stream = createWriteStream(this.#temporary, { flags: 'wx' })
-    process.once('exit', this.#onExit)
+    UNFINISHED.add(this.#temporary)
   }
 
   /** Rejects where no file can be made there. */
@@ -29,7 +35,7 @@ export class WrittenFile {
       await once(file.stream, 'open')
       return file
     } catch (error) {
-      process.off('exit', file.#onExit)
+      UNFINISHED.delete(file.#temporary)
       throw new Error(`cannot write ${path}: ${messageOf(error)}`, { cause: error })
     }
   }
@@ -40,13 +46,13 @@ export class WrittenFile {
       this.stream.once('error', reject).end(() => this.stream.close((error) => (error ? reject(error) : resolve())))
     })
     await rename(this.#temporary, this.path)
-    process.off('exit', this.#onExit)
+    UNFINISHED.delete(this.#temporary)
   }
 
   /** Removes what was written. */
   discard(): void {
     this.stream.on('error', () => undefined).destroy()
-    this.#onExit()
-    process.off('exit', this.#onExit)
+    rmSync(this.#temporary, { force: true })
+    UNFINISHED.delete(this.#temporary)
   }
 }

@@ -3,12 +3,18 @@ import { escapeTerminal } from './escape.js'
 import { eventStory, searchStory } from './event-story.js'
 import { formatCount } from './quantity.js'
 
-type Fact = readonly [label: string, value: string]
+/** A fact that proves a finding. The value may hold text that an attacker chose: escape it. */
+export type Fact = readonly [label: string, value: string]
 
 /** One finding as lines of safe text: the object, and below it the facts that prove it. */
 export function findingLines(finding: Finding | Gap): string[] {
-  const facts = [...placeFacts(finding), ...codeFacts(finding), ...versionFacts(finding)]
+  const facts = findingFacts(finding)
   return [escapeTerminal(finding.object), ...facts.map(([label, value]) => `  ${label.padEnd(12)}${escapeTerminal(value)}`)]
+}
+
+/** What every form for people says of a finding beside its object. */
+export function findingFacts(finding: Finding | Gap): Fact[] {
+  return [...placeFacts(finding), ...codeFacts(finding), ...versionFacts(finding)]
 }
 
 /** When, in which account and region: on one line, as far as it is known. A gap says its hours itself. */
