@@ -45,7 +45,7 @@ function lead(summary: Summary): string {
 
 function range({ summary }: Summary): string {
   const { startTime, endTime } = summary
-  if (startTime === null || endTime === null) return 'in no range'
+  if (startTime === null || endTime === null) return 'of no range'
   const length = (parseTime(endTime) ?? 0) - (parseTime(startTime) ?? 0)
   return `from <time>${shownTime(startTime)}</time> to <time>${shownTime(endTime)}</time> UTC${length > 0 ? ` (${shownDuration(length)})` : ''}`
 }
@@ -62,7 +62,7 @@ function proven(summary: Summary): string {
     [hours(summary), `of the hours of ${formatCounted(chains, 'chain')}`],
     [formatBytes(bytes.read), 'read'],
   ]
-  return `<p>${range(summary)}</p><ul class=figures>${rows.map(([figure, of]) => `<li><b>${figure}</b> ${of}</li>`).join('')}</ul>`
+  return `<p>Of the time ${range(summary)}:</p><ul class=figures>${rows.map(([figure, of]) => `<li><b>${figure}</b> ${of}</li>`).join('')}</ul>`
 }
 
 /** Rounded down: only all of it is 100 %. */
@@ -98,7 +98,7 @@ function total(summary: Summary, verdict: FindingVerdict): number {
 function codeList(summary: Summary, verdict: FindingVerdict): string | undefined {
   const codes = codesOf(summary, verdict)
   if (codes.length === 0) return undefined
-  const items = codes.slice(0, SHOWN_CODES).map(({ code, count }) => `<li><b>${formatCount(count)}</b> ${MEANINGS[code]}</li>`)
+  const items = codes.slice(0, SHOWN_CODES).map(({ code, count }) => `<li>${MEANINGS[code]}: <b>${formatCount(count)}</b></li>`)
   const more = codes.length - items.length
   return `<ul class=codes>${items.join('')}${more > 0 ? `<li>and ${formatCounted(more, 'more kind')}, below</li>` : ''}</ul>`
 }

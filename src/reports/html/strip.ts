@@ -11,7 +11,7 @@ export interface Scale {
 /** How many steps a strip has: what falls into one step shows its worst. */
 const STEPS = 720
 /** The narrowest mark of what is not proven: an hour of a year is seen. */
-const NARROWEST = 4
+const NARROWEST = 5
 /** Up to so many marks each have their exact times; more are drawn together. */
 const TITLED = 12
 
@@ -27,10 +27,19 @@ export function strip(segments: readonly Segment[], scale: Scale, label: string)
   if (marks.length === 0 && isWhole(proven)) return `<svg role=img aria-label="${label}"><use href=#q /></svg>`
   const titled = marks.length <= TITLED
   const shown = titled
-    ? [...marks].sort((a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state)).map((mark) => titledPath(mark, scale))
-    : paths(painted(marks, scale))
+    ? [...marks].sort((a, b) => layer(a) - layer(b)).map((mark) => titledPath(mark, scale))
+    : [marks.filter((mark) => !isMoment(mark)), marks.filter(isMoment)].flatMap((each) => paths(painted(each, scale)))
   const body = [...paths(proven), ...shown].join('')
   return `<svg viewBox="0 0 ${STEPS} ${HEIGHT}" preserveAspectRatio=none role=img aria-label="${label}">${body}</svg>`
+}
+
+/** A log file's or digest's own time, and no hours: drawn over these, since it says what is wrong in them. */
+function isMoment({ start, end }: Segment): boolean {
+  return start === end
+}
+
+function layer(mark: Segment): number {
+  return STATES.indexOf(mark.state) + (isMoment(mark) ? STATES.length : 0)
 }
 
 /** The strip of what is proven throughout, once; all others refer to it. And the patterns: meaning never rests on colour alone. */

@@ -42,7 +42,7 @@ pattern rect{fill:var(--bg)}pattern path{fill:none;stroke:var(--c);stroke-width:
 .p-missing rect{fill:var(--missing)}.p-missing path{stroke:var(--bg);stroke-width:1}
 .p-unlisted rect{fill:var(--unlisted)}.p-unlisted circle{fill:var(--bg)}
 .head,summary,.chains>li{display:grid;grid-template-columns:15rem 1fr 15rem;gap:0 1rem;align-items:center}
-.axis{position:relative;height:1.3rem;font-size:.75rem;color:var(--dim);font-variant-numeric:tabular-nums}
+.axis{position:relative;overflow:hidden;height:1.3rem;font-size:.75rem;color:var(--dim);font-variant-numeric:tabular-nums}
 .axis span{position:absolute;white-space:nowrap;border-left:1px solid var(--line);padding-left:.3em}
 .account{border-top:1px solid var(--line)}
 .account:last-of-type{border-bottom:1px solid var(--line)}
@@ -76,8 +76,8 @@ pre{background:var(--soft);padding:.8rem 1rem;white-space:pre-wrap;margin:0 0 .8
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .8rem .35rem 0;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
-th{color:var(--dim);font-weight:400}
+th{color:var(--dim);font-weight:400;white-space:nowrap}td.exact{white-space:nowrap}
 footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--dim);font-size:.87rem}
-@media (max-width:44rem){body{padding:1.4rem 1rem 3rem}h1{font-size:2rem}.head,summary,.chains>li{grid-template-columns:minmax(0,1fr);gap:.15rem}.hours{grid-column:1}.head span:empty{display:none}.legend{grid-template-columns:1fr}dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin-bottom:.3rem}table{min-width:34rem}}
+@media (max-width:44rem){body{padding:1.4rem 1rem 3rem}h1{font-size:2rem}.head,summary,.chains>li{grid-template-columns:minmax(0,1fr);gap:.15rem}.hours{grid-column:1}.head>span{display:none}.axis span:nth-child(even){display:none}.legend{grid-template-columns:1fr}dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin-bottom:.3rem}table{min-width:34rem}}
 @media print{body{max-width:none;padding:0;font-size:10pt}details::details-content{content-visibility:visible;display:block}summary .name::before{content:none}path,pattern,svg{print-color-adjust:exact;-webkit-print-color-adjust:exact}pre{white-space:pre-wrap}a{color:inherit;text-decoration:none}h2,h3{break-after:avoid}}
 `
