@@ -1,14 +1,15 @@
 /** One account and region: its digests, then its log files, as results in their final order. */
 
 import { chainCoverage } from '../core/chain-coverage.js'
-import { type DigestRecord, digestInterval, isStarting, objectName } from '../core/check-digest.js'
+import { type DigestRecord, digestInterval, objectName } from '../core/check-digest.js'
 import { overlaps } from '../core/coverage.js'
+import { digestResult } from '../core/digest-result.js'
 import { makeFinding, makeGap, type Observation, type Subject, verdictOf } from '../core/finding.js'
 import type { ChainId, Finding } from '../core/findings.js'
-import { type JudgedChain, type JudgedDigest, judgeChain } from '../core/judge-chain.js'
+import { type JudgedChain, judgeChain } from '../core/judge-chain.js'
 import type { PublicKey } from '../core/public-keys.js'
 import { LogFileContext, timeOf } from '../core/reconcile.js'
-import type { ChainSummary, DigestResult, Result, Summary } from '../core/results.js'
+import type { ChainSummary, Result, Summary } from '../core/results.js'
 import { ChainTally, countDigest, countLogFile } from '../core/summary.js'
 import { formatTime, parseTime } from '../core/time.js'
 import { type ForeignDigest, type WalkedDigests, walkDigests } from './digest-walk.js'
@@ -306,30 +307,4 @@ function newestDigest({ digests }: JudgedChain): ChainSummary['newestDigest'] {
   }
   if (newest === undefined) return null
   return { object: objectName(newest.record), endTime: formatTime(newest.end), sha256: newest.sha256 }
-}
-
-function digestResult({ checked, verdict }: JudgedDigest): DigestResult {
-  const { record, observations, linkObservations, signatureFrom } = checked
-  const { facts, name } = record
-  const { start, end } = digestInterval(record)
-  const content = facts.kind === 'content' ? facts : undefined
-  return {
-    kind: 'digest',
-    verdict,
-    object: objectName(record),
-    organizationId: name.organizationId,
-    accountId: name.accountId,
-    region: name.region,
-    trail: name.trail,
-    homeRegion: name.homeRegion,
-    chainKind: name.backfill ? 'backfill' : 'standard',
-    startTime: content === undefined ? null : formatTime(start),
-    endTime: formatTime(end),
-    starting: isStarting(record),
-    fingerprint: content?.digest.digestPublicKeyFingerprint ?? null,
-    sha256: content?.sha256 ?? (facts.kind === 'malformed' ? facts.sha256 : null),
-    signatureFrom,
-    logFiles: content?.logFiles ?? 0,
-    findings: [...observations, ...linkObservations].map((observation) => observation.code),
-  }
 }
