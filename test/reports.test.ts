@@ -238,3 +238,43 @@ t.test('numbers for people', async (t) => {
   t.strictSame([0, 999, 1000, 1204331].map(formatCount), ['0', '999', '1,000', '1,204,331'])
   t.strictSame([0, 999, 1500, 18_200_000_000, 999_950].map(formatBytes), ['0 B', '999 B', '1.5 kB', '18.2 GB', '1.0 MB'])
 })
+
+t.test('a gap is told as a story, and what was lost with what is left of it', async (t) => {
+  const event = {
+    eventName: 'StopLogging',
+    eventTime: '2026-03-14T13:05:10Z',
+    eventSource: 'cloudtrail.amazonaws.com',
+    eventId: 'e',
+    userArn: 'arn:aws:iam::111122223333:user/x',
+    sourceIpAddress: '198.51.100.7',
+    target: 'management-events',
+    logFile: OBJECT,
+    sha256: 'ab',
+  }
+  const searched = { logFiles: 3, complete: true }
+  const story = `${event.eventTime} ${event.userArn} stopped logging (StopLogging) from 198.51.100.7; proven by ${OBJECT} (SHA-256 ab)`
+  t.match(await text([{ ...gap(), events: [event], searched }, summary('unverified')]), `event       ${story}\n`)
+  const none = await text([{ ...gap(), events: [], searched: { logFiles: 1, complete: false } }, summary('unverified')])
+  t.match(none, 'none in 1 proven log file around it; others could not be searched')
+
+  const hostile = '\u202e\x1b[2J\n'
+  const deletion = { ...event, eventName: 'DeleteObject', eventSource: 's3.amazonaws.com', userArn: hostile, target: hostile }
+  const versions = {
+    object: `s3://logs/a${hostile}'b`,
+    searched: 1,
+    complete: true,
+    intact: {
+      versionId: `v${hostile}`,
+      lastModified: '2026-03-14T13:05:10Z',
+      retainUntil: '2033-01-01T00:00:00Z',
+      legalHold: true,
+    },
+    replacedBy: { kind: 'delete-marker' as const, versionId: `m${hostile}`, lastModified: '2026-03-15T13:05:10Z' },
+  }
+  const written = await text([{ ...gap(), events: [deletion] }, { ...modified(), versions }, summary('invalid')])
+  t.notOk(hostileOutside(written), 'whatever the bucket holds')
+  t.match(written, 'deleted an object (DeleteObject)')
+  t.match(written, '; retained until 2033-01-01T00:00:00Z; under legal hold')
+  t.match(written, 'then        delete marker m')
+  t.match(written, `--key=$'a\\342\\200\\256\\033[2J\\012\\'b'`)
+})

@@ -52,10 +52,10 @@ const SMALL_DIGEST = 32 * 1024
 const PROBES = 4
 
 /** The days whose folders can hold digests that matter. */
-export function digestDays(askedStart: number | null, end: number | null): Days {
+export function digestDays(askedStart: number | null, end: number | null, margin: number = KNOWN_MARGIN): Days {
   return {
-    first: askedStart === null ? null : floorDay(askedStart - KNOWN_MARGIN),
-    last: end === null ? null : floorDay(end + KNOWN_MARGIN),
+    first: askedStart === null ? null : floorDay(askedStart - margin),
+    last: end === null ? null : floorDay(end + margin),
   }
 }
 
@@ -102,16 +102,19 @@ async function* digestEntries(
   yield part.digestObjects
 }
 
-/** Lists, reads, links and judges all chains of an account and region. */
-export async function walkDigests(run: Run, scope: Scope): Promise<WalkedDigests> {
+/**
+ * Lists, reads, links and judges all chains of an account and region. `margin`: how far around the range their names are listed;
+ * with less than the default, what is known of a chain is only what is there.
+ */
+export async function walkDigests(run: Run, scope: Scope, margin: number = KNOWN_MARGIN): Promise<WalkedDigests> {
   const { range } = run
   const end = range.askedEnd ?? (run.live ? range.defaultEnd : null)
-  const listing = await listDigests(scope, digestDays(range.askedStart, end), run.signal)
+  const listing = await listDigests(scope, digestDays(range.askedStart, end, margin), run.signal)
   const walk = new DigestWalk(run, end)
   const chains: CheckedChain[] = []
   let listed = 0
   for (const names of listing.byChain.values()) {
-    const digests = names.filter(({ name }) => isAround(name, range.askedStart, end))
+    const digests = names.filter(({ name }) => isAround(name, range.askedStart, end, margin))
     if (digests.length === 0) continue
     listed += digests.length
     chains.push(await walk.chain(digests))
@@ -120,8 +123,8 @@ export async function walkDigests(run: Run, scope: Scope): Promise<WalkedDigests
 }
 
 /** A chain is known by what it shows in [start − 7 d, end + 7 d]: day folders are wider than that. */
-function isAround(name: DigestKey, start: number | null, end: number | null): boolean {
-  return (start === null || name.endTime >= start - KNOWN_MARGIN) && (end === null || name.endTime <= end + KNOWN_MARGIN)
+function isAround(name: DigestKey, start: number | null, end: number | null, margin: number): boolean {
+  return (start === null || name.endTime >= start - margin) && (end === null || name.endTime <= end + margin)
 }
 
 class DigestWalk {

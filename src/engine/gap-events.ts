@@ -5,7 +5,7 @@
 import type { CheckedChain } from '../core/check-chain.js'
 import { objectName } from '../core/check-digest.js'
 import { compareKeys } from '../core/compare-keys.js'
-import { MINUTE } from '../core/coverage.js'
+import { HOUR, MINUTE } from '../core/coverage.js'
 import { explainGap, gapEdges, LOG_FILES_AFTER, LOG_FILES_BEFORE, type ProvenEvent } from '../core/explain-gap.js'
 import type { ChainId } from '../core/findings.js'
 import type { JudgedChain, OpenHours } from '../core/judge-chain.js'
@@ -32,6 +32,8 @@ const OTHER_ACCOUNTS = 8
 /** Edges of several chains that fall into one half hour are answered from one search. */
 const HALF_HOUR = 30 * MINUTE
 const SEARCHES_KEPT = 64
+/** A digest's signature is also in the next one, an hour later. */
+const DIGESTS_AROUND = 2 * HOUR
 
 interface Search {
   readonly events: readonly ProvenEvent[]
@@ -141,14 +143,15 @@ async function claimsAround(run: Run, scope: Scope, halfHour: number): Promise<{
   const from = halfHour - LOG_FILES_BEFORE
   const to = halfHour + HALF_HOUR + LOG_FILES_AFTER
   const range = { ...run.range, askedStart: from, askedEnd: to }
-  const walked = await walkDigests({ ...run, range, progress: new ProgressMeter(undefined) }, scope)
+  const walked = await walkDigests({ ...run, range, progress: new ProgressMeter(undefined) }, scope, DIGESTS_AROUND)
   try {
     const vouching = vouchingOrdinals(walked.chains)
     const found: { readonly claim: Claim; readonly distance: number }[] = []
     for await (const page of walked.claims.sorted()) {
       for (const claim of page) {
         const time = vouching.has(claim.ordinal) ? timeOfLogFile(claim, scope) : undefined
-        if (time !== undefined && time >= from && time <= to) found.push({ claim, distance: Math.abs(time - halfHour) })
+        if (time !== undefined && time >= from && time <= to)
+          found.push({ claim, distance: Math.abs(time - halfHour - HALF_HOUR / 2) })
       }
     }
     found.sort((a, b) => a.distance - b.distance || compareKeys(a.claim.key, b.claim.key))

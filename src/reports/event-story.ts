@@ -1,4 +1,5 @@
 import type { GapEvent } from '../core/findings.js'
+import { formatCounted } from './quantity.js'
 
 /** What was done, in the words of a sentence; all other events are told by their names. */
 const DEEDS: ReadonlyMap<string, string> = new Map([
@@ -32,7 +33,7 @@ export function searchStory(
   events: readonly GapEvent[],
   searched: { readonly logFiles: number; readonly complete: boolean },
 ): string | undefined {
-  const files = `${searched.logFiles} proven log files around it`
+  const files = `${formatCounted(searched.logFiles, 'proven log file')} around it`
   const part = searched.complete ? '' : '; others could not be searched'
   if (events.length > 0) return searched.complete ? undefined : `searched ${files}${part}`
   if (searched.logFiles === 0) return `none: there are no proven log files around it${part}`
