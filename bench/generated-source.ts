@@ -120,7 +120,7 @@ export class GeneratedSource implements Source {
         chain.signatures[hour - 1] ?? 'null',
       ]
       chain.hashes.push(hash)
-      if (this.#options.logFilesPerHour === 0) chain.digests.push(gzipSync(body))
+      if (this.#options.logFilesPerHour === 0) chain.digests.push(new Uint8Array(gzipSync(body)))
       chain.signatures.push(sign('sha256', Buffer.from(data.join('\n')), key).toString('hex'))
     }
   }
