@@ -1,9 +1,13 @@
 /** Every fixture case, through every kind of source, with equal reports. */
-import { join } from 'node:path'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { S3Client } from '@aws-sdk/client-s3'
-import t from 'tap'
-import { directorySource, memorySource, type Result, type Source } from '../src/index.js'
+import t, { type Test } from 'tap'
+import { archiveSource, directorySource, memorySource, type Result, type Source } from '../src/index.js'
 import { s3Source } from '../src/s3.js'
+import { tar, zip } from './support/archives.js'
 import {
   bucketObjects,
   type Case,
@@ -39,12 +43,44 @@ async function inMemory(one: Case): Promise<Source[]> {
   )
 }
 
-t.test('every case from a directory', async (t) => {
+const ARCHIVES: readonly [string, (objects: ReadonlyMap<string, Uint8Array>) => Buffer][] = [
+  ['tar', (objects) => tar([...objects].map(([name, bytes]) => ({ name, bytes })))],
+  [
+    'tar.gz',
+    (objects) => gzipSync(tar([...objects].reverse().map(([key, bytes]) => ({ name: `./${key}`, bytes }))), { level: 1 }),
+  ],
+  ['zip', (objects) => zip([...objects].map(([name, bytes], index) => ({ name, bytes, deflate: index % 2 === 0 })))],
+]
+
+const scratch = mkdtempSync(join(tmpdir(), 'verify-trail-archives-'))
+t.teardown(() => rmSync(scratch, { recursive: true, force: true }))
+
+async function sameFromArchives(t: Test, one: Case, expected: CaseRun): Promise<void> {
+  const folders = one.sources.map((folder) => join(casePath(one.name), folder))
+  for (const [form, write] of ARCHIVES) {
+    const paths = one.sources.map((folder) => join(scratch, one.name, `${folder}.${form}`))
+    for (const [index, path] of paths.entries()) {
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, write(caseObjects(folders[index] ?? '')))
+    }
+    const sources = await Promise.all(paths.map((path) => archiveSource(path)))
+    const run = await runCase(one, sources, { metadata: caseMetadata(one) })
+    await Promise.all(sources.map((source) => source.close?.()))
+    const renamed = paths.reduce(
+      (text, path, index) => text.replaceAll(path, folders[index] ?? ''),
+      JSON.stringify(comparable(run)),
+    )
+    t.equal(renamed, JSON.stringify(comparable(expected)), `${one.name}: the same from ${form}`)
+  }
+}
+
+t.test('every case from a directory, and from archives of it', async (t) => {
   for (const one of cases.filter(({ only }) => only !== 's3')) {
     const sources = await Promise.all(one.sources.map((folder) => directorySource(join(casePath(one.name), folder))))
     const run = await runCase(one, sources, { metadata: caseMetadata(one) })
     t.strictSame(differences(one, run), [], `${one.name}: ${one.about}`)
     t.equal(exitCode(run), one.expected.exit, `${one.name}: exit code`)
+    await sameFromArchives(t, one, run)
     const ignored = sources.some((source) => (source.ignored ?? 0) > 0)
     if (ignored) continue
     const other = await runCase(one, await inMemory(one), {

@@ -106,7 +106,7 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   checkRange(flags)
   checkSources(sources)
   if (sources.length === 0 && flags.trailArn === undefined) {
-    throw usageError('no source: give s3://bucket[/prefix] or the directory of an exported bucket, or --trail-arn')
+    throw usageError('no source: give s3://bucket[/prefix] or an exported bucket (a directory or an archive), or --trail-arn')
   }
   if (flags.trailArn !== undefined && flags.trail !== undefined)
     throw usageError('--trail-arn names the trail: leave out --trail')
@@ -177,7 +177,8 @@ function checkRange({ startTime, endTime }: SharedFlags): void {
 
 function checkSources(sources: readonly string[]): void {
   for (const [i, source] of sources.entries()) {
-    if (source === '') throw usageError('a source is empty: give s3://bucket[/prefix] or the directory of an exported bucket')
+    if (source === '')
+      throw usageError('a source is empty: give s3://bucket[/prefix] or an exported bucket (a directory or an archive)')
     if (sources.indexOf(source) !== i) throw usageError(`the source '${source}' was given twice`)
   }
 }

@@ -18,7 +18,10 @@ export function verifyCommand(): Command {
   const command = new Command('verify-trail')
     .usage('[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json')
     .description('Proves, or disproves, the integrity of AWS CloudTrail logs: digest chains, signatures and every log file.')
-    .argument('[source...]', 's3://bucket[/prefix], or the directory of an exported bucket')
+    .argument(
+      '[source...]',
+      's3://bucket[/prefix], or an exported bucket: a directory, .tar, .tar.gz, .tar.zst, .zip, or - for a tar on stdin',
+    )
     .version(VERSION, '--version', 'print the version')
     .helpOption('--help', 'print this help')
     .allowExcessArguments(true)

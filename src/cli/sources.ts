@@ -1,4 +1,6 @@
+import { statSync } from 'node:fs'
 import { VerifyTrailError } from '../errors.js'
+import { archiveSource } from '../sources/archive.js'
 import { directorySource } from '../sources/directory.js'
 import type { Source } from '../sources/source.js'
 import type { AwsOptions, VerifyCommand } from './arguments.js'
@@ -28,7 +30,7 @@ export function cloudTrailOptions({ profile }: AwsOptions): { profile?: string }
   return profile === undefined ? {} : { profile }
 }
 
-/** Opens a bucket or a directory. */
+/** Opens a bucket, a directory or an archive. */
 export async function openSource(source: string, aws: AwsOptions, signal: AbortSignal, concurrency?: number): Promise<Source> {
   if (isS3Url(source)) {
     const { s3Source } = await import('../sources/s3.js')
@@ -37,7 +39,15 @@ export async function openSource(source: string, aws: AwsOptions, signal: AbortS
   }
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(source)?.[1]
   if (scheme !== undefined) {
-    throw new VerifyTrailError('ERR_SOURCE', `'${source}': ${scheme}:// is no source: give s3://bucket[/prefix] or a directory`)
+    throw new VerifyTrailError(
+      'ERR_SOURCE',
+      `'${source}': ${scheme}:// is no source: give s3://bucket[/prefix], a directory or an archive`,
+    )
   }
-  return directorySource(source)
+  return isArchive(source) ? archiveSource(source, { signal }) : directorySource(source)
+}
+
+/** A file or a pipe, or `-` for standard input; what is not there is told by opening a directory. */
+function isArchive(source: string): boolean {
+  return source === '-' || statSync(source, { throwIfNoEntry: false })?.isDirectory() === false
 }

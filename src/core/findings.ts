@@ -56,6 +56,12 @@ export type UnreadableReason =
   | 'unsafe-name'
   | 'altered-in-transfer'
   | 'too-large'
+  /** In an archive: several members have this name, and tools differ in which they take. */
+  | 'duplicate-name'
+  /** In an archive: it ends, or its structure does, before this could be read; or this is not what was put in. */
+  | 'damaged-archive'
+  /** In an archive: a sparse, encrypted or otherwise stored member that is not read. */
+  | 'unsupported-member'
 
 /** Why hours of the range are not covered by a chain. */
 export type GapReason =

@@ -149,7 +149,7 @@ class Discoverer {
     const listing = await this.#list(source, prefix)
     if ('folders' in listing) {
       for (const part of listing.objects) {
-        if (part.kind === 'unreadable' && (part.key.endsWith('/') || place !== undefined || part.key === `${prefix}AWSLogs`))
+        if (part.kind === 'unreadable' && (place !== undefined || mayHoldLogs(part.key, prefix)))
           this.#unreadable.push({ place, source, part })
       }
       return listing.folders
@@ -262,6 +262,11 @@ class Discoverer {
     }
     return part
   }
+}
+
+/** Something outside of any `AWSLogs/` that could not be looked at: a folder, what should be an `AWSLogs/`, or a part of all (no key). */
+function mayHoldLogs(key: string, prefix: string): boolean {
+  return key === '' || key.endsWith('/') || key === `${prefix}AWSLogs`
 }
 
 function unsearched(detail: string): UnreadableObject {

@@ -15,6 +15,7 @@ import { sep } from 'node:path'
 import { sortKeys } from '../core/compare-keys.js'
 import type { UnreadableReason } from '../core/findings.js'
 import { VerifyTrailError } from '../errors.js'
+import { isSafeKey, SIDECAR_SUFFIX, SYSTEM_FILES } from './object-names.js'
 import {
   BodyError,
   type FolderListing,
@@ -33,8 +34,6 @@ import {
 const WHOLE_FILE_LIMIT = 8 * 1024 * 1024
 const CHUNK_BYTES = 1024 * 1024
 const PAGE = 1000
-const SIDECAR_SUFFIX = '.metadata.json'
-const SYSTEM_FILES: ReadonlySet<string> = new Set(['.DS_Store', 'Thumbs.db', 'desktop.ini'])
 /** How many folders known to be real, or to hold ignored files, are remembered. */
 const FOLDERS_REMEMBERED = 4096
 /** Not following the last name, and not waiting for a writer should a FIFO have taken a file's place. */
@@ -284,14 +283,10 @@ function openRoot(path: string): string {
   return root
 }
 
-/** Names are attacker-chosen. No `.` or `..`, no empty segment, no NUL, nothing that UTF-8 cannot say, no Windows path. */
+/** A key that is a path of this system, and leads nowhere else. */
 function isSafe(key: string): boolean {
-  if (key === '') return true
-  if (key.includes('\0') || /\p{Surrogate}/u.test(key)) return false
-  // On Windows '\' is a separator and ':' names a drive or a stream; elsewhere both are letters of a name.
-  if (process.platform === 'win32' && /[\\:]/.test(key)) return false
-  const path = key.endsWith('/') ? key.slice(0, -1) : key
-  return !/(?:^|\/)(?:\/|$)|(?:^|[/\\])\.{1,2}(?:[/\\]|$)/.test(path)
+  // On Windows '\\' is a separator and ':' names a drive or a stream; elsewhere both are letters of a name.
+  return isSafeKey(key) && (process.platform !== 'win32' || !/[\\:]/.test(key))
 }
 
 function readFolder(path: string): FolderContent {

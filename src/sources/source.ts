@@ -37,6 +37,8 @@ export interface ReadObject {
   readonly body: Uint8Array | AsyncIterable<Uint8Array>
   /** S3 user metadata, names in lower case without `x-amz-meta-`. Undefined: not carried by this source. Empty: carried, and there is none. */
   readonly metadata?: Readonly<Record<string, string>>
+  /** Where `metadata` came from, where it is not the object itself that has it. */
+  readonly metadataFrom?: 'tar' | 'xattr' | 'sidecar'
 }
 
 /** A read answered that there is no such object. Never said from a listing alone. */

@@ -1,0 +1,176 @@
+/** Reads members of an archive by their keys, at their place in it. */
+
+import { Readable } from 'node:stream'
+import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib'
+import { type ArchiveIndex, DEFLATED, type Member } from './archive-index.js'
+import { isSafeKey } from './object-names.js'
+import { type ReadAt, readAtOf } from './read-at.js'
+import { BodyError, type ReadAnswer, type ReadOptions, type UnreadableObject } from './source.js'
+import { attributesOf } from './tar-header.js'
+import { readPaxAt } from './tar-members.js'
+
+/** An archive that is open. Threads of one process share its file. */
+export interface SharedArchive {
+  /** As the user named it. */
+  readonly name: string
+  readonly file: number
+  readonly size: number
+  readonly isZip: boolean
+  /** Why not all of it was read through; null where it was. */
+  readonly damage: string | null
+}
+
+/** Larger members are handed out in chunks, so that memory stays flat. */
+const WHOLE_MEMBER_LIMIT = 8 * 1024 * 1024
+const CHUNK_BYTES = 1024 * 1024
+const LOCAL_HEADER_BYTES = 30
+const MOST_NAME_BYTES = 0xffff
+
+/** A member that is read: its bytes as stored begin at `start`. */
+interface Stored {
+  readonly member: Member
+  readonly start: number
+  readonly length: number
+}
+
+export class ArchiveReader {
+  readonly #archive: SharedArchive
+  readonly #index: ArchiveIndex
+  readonly #readAt: ReadAt
+  #buffer: Uint8Array = new Uint8Array()
+  #packed: Uint8Array = new Uint8Array()
+  readonly #header = Buffer.alloc(LOCAL_HEADER_BYTES + MOST_NAME_BYTES)
+
+  constructor(archive: SharedArchive, index: ArchiveIndex) {
+    this.#archive = archive
+    this.#index = index
+    this.#readAt = readAtOf(archive.file)
+  }
+
+  /** With the metadata that a tar carries. */
+  read(key: string, options: ReadOptions): ReadAnswer {
+    const answer = this.#read(key, options, (size) => Buffer.allocUnsafeSlow(size))
+    if (answer.kind !== 'object' || this.#archive.isZip) return answer
+    const metadata = this.#attributes(this.#index.member(this.#index.find(key)))
+    return metadata === undefined ? answer : { ...answer, metadata, metadataFrom: 'tar' }
+  }
+
+  /** A whole body is good until the next call. */
+  readNow(key: string, options: ReadOptions): ReadAnswer {
+    return this.#read(key, options, (size) => {
+      // Fresh memory for every member costs more than reading it.
+      if (size > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(Math.min(WHOLE_MEMBER_LIMIT, size * 2))
+      return this.#buffer.subarray(0, size)
+    })
+  }
+
+  #attributes({ at, extra: blocksBefore }: Member): Readonly<Record<string, string>> | undefined {
+    if (blocksBefore === 0) return undefined
+    const records = readPaxAt(this.#readAt, at - blocksBefore * 512, at)
+    return records === undefined ? undefined : attributesOf(records)
+  }
+
+  #read(key: string, { size, signal }: ReadOptions, allocate: (size: number) => Uint8Array): ReadAnswer {
+    const stored = this.#locate(key)
+    if ('kind' in stored) return stored
+    const { member } = stored
+    if (size !== undefined && size !== member.size)
+      return { kind: 'unreadable', reason: 'altered-in-transfer', detail: `expected ${size} bytes, found ${member.size}` }
+    if (member.size > WHOLE_MEMBER_LIMIT || stored.length > WHOLE_MEMBER_LIMIT)
+      return { kind: 'object', body: this.#chunks(stored, signal) }
+    const body = member.form === DEFLATED ? this.#inflated(stored) : this.#bytes(stored, allocate(stored.length))
+    if (body === undefined) return damaged(`its bytes are not the ${member.size} that were put in`)
+    if (this.#archive.isZip && crc32(body) !== member.extra) return damaged('its checksum is not that of its bytes')
+    return { kind: 'object', body }
+  }
+
+  #locate(key: string): Stored | Exclude<ReadAnswer, { readonly kind: 'object' }> {
+    if (key === '' || !isSafeKey(key)) return { kind: 'unreadable', reason: 'unsafe-name' }
+    const position = this.#index.find(key)
+    if (position === -1) {
+      const { damage } = this.#archive
+      return damage === null ? { kind: 'missing' } : damaged(`it is not in the part that could be read: ${damage}`)
+    }
+    const member = this.#index.member(position)
+    if (member.refusal !== undefined) return { kind: 'unreadable', ...member.refusal }
+    return this.#archive.isZip ? this.#locateInZip(key, member) : { member, start: member.at, length: member.size }
+  }
+
+  /** A member's bytes follow its local header, which some tools go by: it must say the same. */
+  #locateInZip(key: string, member: Member): Stored | UnreadableObject {
+    const name = Buffer.from(key)
+    const header = this.#header.subarray(0, LOCAL_HEADER_BYTES + name.length + LEAD)
+    const length = this.#readAt(header, member.at)
+    const nameLength = length < LOCAL_HEADER_BYTES ? 0 : header.readUInt16LE(26)
+    if (length < LOCAL_HEADER_BYTES || header.readUInt32LE(0) !== 0x04034b50)
+      return damaged('no local header is where it should be')
+    const found = header.subarray(LOCAL_HEADER_BYTES, LOCAL_HEADER_BYTES + nameLength)
+    const isAscii = name.every((byte) => byte < 0x80)
+    if (isAscii && !found.subarray(-name.length).equals(name)) return damaged('its local header gives another name')
+    const start = member.at + LOCAL_HEADER_BYTES + nameLength + header.readUInt16LE(28)
+    const isWhole = start + member.packed <= this.#archive.size && (member.form === DEFLATED || member.packed === member.size)
+    return isWhole ? { member, start, length: member.packed } : damaged('its sizes contradict each other')
+  }
+
+  #bytes({ start, length }: Stored, into: Uint8Array): Uint8Array | undefined {
+    return this.#readAt(into, start) === length ? into : undefined
+  }
+
+  #inflated(stored: Stored): Uint8Array | undefined {
+    if (stored.length > this.#packed.length)
+      this.#packed = Buffer.allocUnsafeSlow(Math.min(WHOLE_MEMBER_LIMIT, stored.length * 2))
+    const packed = this.#bytes(stored, this.#packed.subarray(0, stored.length))
+    if (packed === undefined) return undefined
+    const { size } = stored.member
+    try {
+      const body = inflateRawSync(packed, { maxOutputLength: Math.max(1, size) })
+      return body.length === size ? body : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  async *#chunks(stored: Stored, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+    const { member } = stored
+    let size = 0
+    let crc = 0
+    try {
+      for await (const chunk of member.form === DEFLATED ? this.#inflating(stored) : this.#pieces(stored)) {
+        signal?.throwIfAborted()
+        size += chunk.length
+        if (size > member.size) break
+        if (this.#archive.isZip) crc = crc32(chunk, crc)
+        yield chunk
+      }
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw new BodyError('damaged-archive', error instanceof Error ? error.message : String(error), { cause: error })
+    }
+    if (size !== member.size) throw new BodyError('damaged-archive', `its bytes are not the ${member.size} that were put in`)
+    if (this.#archive.isZip && crc !== member.extra)
+      throw new BodyError('damaged-archive', 'its checksum is not that of its bytes')
+  }
+
+  #inflating(stored: Stored): AsyncIterable<Uint8Array> {
+    const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES })
+    return Readable.from(this.#pieces(stored))
+      .on('error', (error) => inflate.destroy(error))
+      .pipe(inflate)
+  }
+
+  *#pieces({ start, length }: Stored): Generator<Uint8Array> {
+    for (let at = 0; at < length; ) {
+      const piece = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, length - at))
+      if (this.#readAt(piece, start + at) < piece.length) throw new Error('the archive was cut while it was read')
+      at += piece.length
+      yield piece
+    }
+  }
+}
+
+/** What may stand before a member's name that is no part of its key: `./`, `/`. */
+const LEAD = 64
+
+function damaged(detail: string): UnreadableObject {
+  return { kind: 'unreadable', reason: 'damaged-archive', detail }
+}

@@ -1,0 +1,289 @@
+/** An exported bucket in an archive: a tar, compressed or not, or a zip. Read where it lies; nothing is extracted. */
+import { closeSync, createReadStream, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { dirname, resolve, sep } from 'node:path'
+import { pipeline, Readable } from 'node:stream'
+import { archiveForm, cannotRead, HEAD_BYTES, inflater } from './archive-form.js'
+import { ArchiveIndex, type PackedIndex } from './archive-index.js'
+import { ArchiveReader, type SharedArchive } from './archive-reader.js'
+import { SIDECAR_SUFFIX, SYSTEM_FILES } from './object-names.js'
+import { type ReadAt, readAtOf } from './read-at.js'
+import type {
+  FolderListing,
+  ListedObject,
+  ListOptions,
+  ReadAnswer,
+  ReadOptions,
+  Source,
+  SourceAddress,
+  UnlistedPart,
+} from './source.js'
+import { spool } from './spool-file.js'
+import { readTarMembers } from './tar-members.js'
+import { readZipMembers } from './zip-members.js'
+
+export interface ArchiveOptions {
+  readonly signal?: AbortSignal
+  /** Where `-` is read from. @default standard input */
+  readonly input?: Readable
+}
+
+/** A compressed archive that inflates to more, this many times its size, is a trap. */
+const MOST_INFLATION = 200
+const SMALL_ENOUGH = 1024 ** 3
+const PIECE_BYTES = 256 * 1024
+const PAGE = 1000
+
+/**
+ * Opens an archive: a tar, a zip, a tar compressed with gzip or zstd, or one of the tars on standard input (`-`, or a pipe's path).
+ * Tars and zips are read where they lie. What is compressed as a whole, or comes through a pipe, is written once to a temporary file
+ * that has no name, under TMPDIR. No member becomes a file. Members that are links or devices, whose names lead elsewhere, or that have
+ * the name of another are unreadable; a damaged archive is read as far as it goes, and nothing that is not found in it is called missing.
+ * Rejects with `ERR_SOURCE` where there is no archive, or none that can be read.
+ */
+export async function archiveSource(path: string, options: ArchiveOptions = {}): Promise<Source> {
+  const bytes = await openBytes(path, options)
+  try {
+    return await openIndex(path, bytes)
+  } catch (error) {
+    closeSync(bytes.file)
+    throw error
+  }
+}
+
+/** For worker threads, which share the process's files: the archive that another thread has open. */
+export async function sharedArchive(archive: SharedArchive, index: PackedIndex, members: number, count: number): Promise<Source> {
+  return new ArchiveSource(archive, new ArchiveIndex(index, members, count))
+}
+
+interface OpenBytes {
+  readonly file: number
+  readonly size: number
+  readonly form: 'tar' | 'zip'
+  readonly damage: string | null
+}
+
+async function openBytes(path: string, { signal, input }: ArchiveOptions): Promise<OpenBytes> {
+  if (path === '-') return fromStream(input ?? process.stdin, path, signal)
+  let file: number | undefined
+  try {
+    file = openSync(path, 'r')
+  } catch (error) {
+    throw cannotRead(path, `it cannot be opened (${error instanceof Error ? error.message : String(error)})`, error)
+  }
+  if (fstatSync(file).isFIFO()) return fromStream(createReadStream(path, { fd: file }), path, signal)
+  let kept = false
+  try {
+    const { size } = regularFile(file, path)
+    const head = Buffer.alloc(HEAD_BYTES)
+    const form = archiveForm(head.subarray(0, readSync(file, head, 0, HEAD_BYTES, 0)), path)
+    if (form !== 'tar' && form !== 'zip') return await inflate(Readable.from(pieces(file)), form, path, signal, size)
+    kept = true
+    return { file, size, form, damage: null }
+  } finally {
+    if (!kept) closeSync(file)
+  }
+}
+
+function regularFile(file: number, path: string): Stats {
+  const stats = fstatSync(file)
+  if (!stats.isFile()) throw cannotRead(path, 'it is neither a file nor a pipe')
+  return stats
+}
+
+/** A stream over the file would close it. */
+function* pieces(file: number): Generator<Uint8Array> {
+  const readAt = readAtOf(file)
+  for (let at = 0; ; ) {
+    const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
+    const length = readAt(piece, at)
+    if (length === 0) return
+    at += length
+    yield piece.subarray(0, length)
+  }
+}
+
+/** A tar through a pipe, as it is or compressed. */
+async function fromStream(stream: Readable, name: string, signal: AbortSignal | undefined): Promise<OpenBytes> {
+  const { head, rest } = await peek(stream)
+  const form = archiveForm(head, name)
+  if (form === 'zip') throw cannotRead(name, 'a zip has its directory at its end and cannot come through a pipe: save it first')
+  if (form !== 'tar') return inflate(rest, form, name, signal, undefined)
+  return { ...(await spool(rest, { name, signal })), form }
+}
+
+async function peek(stream: Readable): Promise<{ head: Buffer; rest: Readable }> {
+  const iterator: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]()
+  const first: Buffer[] = []
+  let length = 0
+  while (length < HEAD_BYTES) {
+    const next = await iterator.next()
+    if (next.done === true) break
+    first.push(next.value)
+    length += next.value.length
+  }
+  const begun = Buffer.concat(first)
+  async function* rest(): AsyncGenerator<Buffer> {
+    yield begun
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value
+  }
+  return { head: begun.subarray(0, HEAD_BYTES), rest: Readable.from(rest()) }
+}
+
+async function inflate(
+  stream: Readable,
+  form: 'gzip' | 'zstd',
+  name: string,
+  signal: AbortSignal | undefined,
+  packed: number | undefined,
+): Promise<OpenBytes> {
+  let read = 0
+  stream.on('data', (chunk: Buffer) => {
+    read += chunk.length
+  })
+  const out = inflater(form, name)
+  // Errors reach whoever reads `out`; what is read must not be closed before all has ended.
+  const ended = new Promise<void>((done) => {
+    pipeline(stream, out, () => done())
+  })
+  const check = (bytes: number): void => {
+    if (bytes < SMALL_ENOUGH || bytes < (packed ?? read) * MOST_INFLATION) return
+    throw cannotRead(name, `it inflates to more than ${MOST_INFLATION} times its size: if it is meant to, give it inflated`)
+  }
+  const { file, size, damage } = await spool(out, { name, signal, check }).finally(() => {
+    out.destroy()
+    return ended
+  })
+  const head = Buffer.alloc(HEAD_BYTES)
+  const inner = head.subarray(0, readSync(file, head, 0, HEAD_BYTES, 0))
+  try {
+    if (archiveForm(inner, name) === 'tar') return { file, size, form: 'tar', damage }
+  } catch {
+    // Said below.
+  }
+  closeSync(file)
+  throw cannotRead(name, damage === null ? 'it is compressed, and what is in it is no tar' : `it cannot be inflated (${damage})`)
+}
+
+async function openIndex(name: string, { file, size, form, damage }: OpenBytes): Promise<Source> {
+  const read = readAtOf(file)
+  const { builder, damage: found } = await members(name, read, size, form)
+  const all = damage === null ? found : `it breaks off (${damage})`
+  if (builder.count === 0) throw cannotRead(name, all === null ? 'the archive is empty' : `nothing in it can be read: ${all}`)
+  const index = builder.finish()
+  return new ArchiveSource({ name, file, size, isZip: form === 'zip', damage: all }, index)
+}
+
+async function members(name: string, read: ReadAt, size: number, form: 'tar' | 'zip'): ReturnType<typeof readZipMembers> {
+  if (form === 'tar') return readTarMembers(read, size)
+  try {
+    return await readZipMembers(read, size)
+  } catch (error) {
+    throw cannotRead(name, `the zip cannot be read: ${error instanceof Error ? error.message : String(error)}`, error)
+  }
+}
+
+class ArchiveSource implements Source {
+  readonly name: string
+  readonly kind = 'export'
+  readonly path: readonly string[]
+  readonly address: SourceAddress
+  ignored = 0
+  readonly #archive: SharedArchive
+  readonly #index: ArchiveIndex
+  readonly #reader: ArchiveReader
+  #closed = false
+
+  constructor(archive: SharedArchive, index: ArchiveIndex) {
+    this.name = archive.name
+    this.path = pathOf(archive.name)
+    this.#archive = archive
+    this.#index = index
+    this.#reader = new ArchiveReader(archive, index)
+    const args = [archive, index.buffers, index.members, index.count]
+    this.address = { module: import.meta.url, name: 'sharedArchive', args }
+  }
+
+  async folders(prefix: string, options: ListOptions = {}): Promise<FolderListing> {
+    options.signal?.throwIfAborted()
+    const folders: string[] = []
+    const objects: (ListedObject | UnlistedPart)[] = prefix === '' ? this.#damagedPart() : []
+    const { first, end } = this.#below(prefix)
+    for (let at = first; at < end; ) {
+      const key = this.#index.key(at)
+      const slash = key.indexOf('/', prefix.length)
+      if (slash === -1) {
+        this.#list(at++, key, objects)
+        continue
+      }
+      folders.push(key.slice(0, slash + 1))
+      // '0' follows '/' in byte order: the first key past everything in the folder.
+      at = this.#index.firstFrom(`${key.slice(0, slash)}0`)
+    }
+    return { folders, objects }
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedObject | UnlistedPart> {
+    for await (const page of this.pages(prefix, options)) yield* page
+  }
+
+  async *pages(prefix: string, options: ListOptions = {}): AsyncGenerator<readonly (ListedObject | UnlistedPart)[]> {
+    const { first, end } = this.#below(prefix)
+    let page: (ListedObject | UnlistedPart)[] = prefix === '' ? this.#damagedPart() : []
+    for (let at = first; at < end; at++) {
+      this.#list(at, this.#index.key(at), page)
+      if (page.length < PAGE) continue
+      options.signal?.throwIfAborted()
+      yield page
+      page = []
+    }
+    yield page
+  }
+
+  async read(key: string, options: ReadOptions = {}): Promise<ReadAnswer> {
+    options.signal?.throwIfAborted()
+    return this.#reader.read(key, options)
+  }
+
+  readNow(key: string, options: ReadOptions = {}): ReadAnswer {
+    options.signal?.throwIfAborted()
+    return this.#reader.readNow(key, options)
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closed) closeSync(this.#archive.file)
+    this.#closed = true
+  }
+
+  #below(prefix: string): { first: number; end: number } {
+    if (prefix === '') return { first: 0, end: this.#index.count }
+    return { first: this.#index.firstFrom(prefix), end: this.#index.firstFrom(`${prefix.slice(0, -1)}0`) }
+  }
+
+  #damagedPart(): UnlistedPart[] {
+    const { damage } = this.#archive
+    return damage === null ? [] : [{ kind: 'unreadable', key: '', reason: 'damaged-archive', detail: damage }]
+  }
+
+  #list(position: number, key: string, into: (ListedObject | UnlistedPart)[]): void {
+    const { refusal } = this.#index.member(position)
+    if (refusal !== undefined) into.push({ kind: 'unreadable', key, ...refusal })
+    else if (!this.#isIgnored(key)) into.push({ kind: 'object', key })
+    else if (this.#index.countOnce(position)) this.ignored++
+  }
+
+  #isIgnored(key: string): boolean {
+    const name = key.slice(key.lastIndexOf('/') + 1)
+    if (SYSTEM_FILES.has(name) || (key.startsWith('__MACOSX/') && name.startsWith('._'))) return true
+    return name.endsWith(SIDECAR_SUFFIX) && this.#index.find(key.slice(0, -SIDECAR_SUFFIX.length)) !== -1
+  }
+}
+
+const EXTENSIONS = /(?:\.tar)?\.(?:tar|tgz|gz|zst|zip)$/i
+
+/** An archive is named like the directory that it is of: `my-bucket.tar.gz` stands for a directory `my-bucket`. */
+function pathOf(name: string): string[] {
+  if (name === '-') return []
+  const path = resolve(name)
+  const base = path.slice(dirname(path).length).replaceAll(sep, '').replace(EXTENSIONS, '')
+  return [...dirname(path).split(sep), base].filter((part) => part !== '')
+}

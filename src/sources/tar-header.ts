@@ -1,0 +1,110 @@
+/** One header block of a tar, and the records of a PAX header. Pure: bytes to values. */
+
+export const BLOCK = 512
+
+export interface TarHeader {
+  /** As stored in this block; a header before it may give another. */
+  readonly name: Uint8Array
+  readonly size: number
+  readonly type: string
+  /** Old GNU sparse files: the map goes on in further blocks. */
+  readonly mapGoesOn: boolean
+}
+
+/** Undefined: not a header (its checksum is not that of the block, or a number is none). */
+export function parseTarHeader(block: Uint8Array): TarHeader | undefined {
+  const stored = parseNumber(block.subarray(148, 156))
+  if (stored === undefined || !hasChecksum(block, stored)) return undefined
+  const size = parseNumber(block.subarray(124, 136))
+  if (size === undefined) return undefined
+  const type = String.fromCharCode(block[156] ?? 0)
+  return { name: fullName(block), size, type, mapGoesOn: type === 'S' && block[482] === 1 }
+}
+
+/** Octal with spaces or zeros around it, or GNU's base-256. Undefined: neither, or more than is safe to count with. */
+function parseNumber(field: Uint8Array): number | undefined {
+  const first = field[0] ?? 0
+  if (first === 0x80) {
+    let value = 0
+    for (const byte of field.subarray(1)) value = value * 256 + byte
+    return Number.isSafeInteger(value) ? value : undefined
+  }
+  const text = Buffer.from(field).toString('latin1')
+  const digits = /^ *([0-7]*)[ \0]*$/.exec(text)?.[1]
+  const value = digits === undefined ? Number.NaN : Number.parseInt(digits === '' ? '0' : digits, 8)
+  return Number.isSafeInteger(value) ? value : undefined
+}
+
+/** The sum of all bytes, those of the checksum itself taken as spaces; some old tars took bytes as signed. */
+function hasChecksum(block: Uint8Array, stored: number): boolean {
+  let unsigned = 8 * 0x20
+  let signed = unsigned
+  for (let at = 0; at < BLOCK; at++) {
+    if (at === 148) at = 156
+    const byte = block[at] ?? 0
+    unsigned += byte
+    signed += byte < 128 ? byte : byte - 256
+  }
+  return stored === unsigned || stored === signed
+}
+
+function fullName(block: Uint8Array): Uint8Array {
+  const name = upToNul(block.subarray(0, 100))
+  const isUstar = Buffer.from(block.subarray(257, 263)).toString('latin1') === 'ustar\0'
+  const prefix = isUstar ? upToNul(block.subarray(345, 500)) : new Uint8Array()
+  return prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from('/'), name])
+}
+
+/** The bytes before the first NUL. */
+export function upToNul(field: Uint8Array): Uint8Array {
+  const end = field.indexOf(0)
+  return end === -1 ? field : field.subarray(0, end)
+}
+
+/** Records of a PAX header, `LENGTH NAME=VALUE\n`, the last of a name counting. Undefined: not such records. */
+export function parsePax(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> | undefined {
+  const records = new Map<string, Uint8Array>()
+  let at = 0
+  while (at < bytes.length) {
+    const space = bytes.indexOf(0x20, at)
+    const digits = space === -1 ? '' : Buffer.from(bytes.subarray(at, Math.min(space, at + 12))).toString('latin1')
+    const length = /^[1-9]\d*$/.test(digits) ? Number(digits) : 0
+    const end = at + length
+    const equals = bytes.indexOf(0x3d, space)
+    if (length === 0 || end > bytes.length || bytes[end - 1] !== 0x0a || equals === -1 || equals >= end) return undefined
+    records.set(Buffer.from(bytes.subarray(space + 1, equals)).toString(), bytes.subarray(equals + 1, end - 1))
+    at = end
+  }
+  return records
+}
+
+const XATTR = 'SCHILY.xattr.user.'
+/** bsdtar's second form: the name percent-encoded, the value in base64. */
+const ENCODED_XATTR = 'LIBARCHIVE.xattr.user.'
+
+/** Whether PAX records carry extended attributes of a user. */
+export function hasAttributes(records: ReadonlyMap<string, Uint8Array>): boolean {
+  for (const name of records.keys()) if (name.startsWith(XATTR) || name.startsWith(ENCODED_XATTR)) return true
+  return false
+}
+
+/** The extended attributes of a user: S3 metadata, as rclone and others save it. Undefined where there are none. */
+export function attributesOf(records: ReadonlyMap<string, Uint8Array>): Readonly<Record<string, string>> | undefined {
+  const found = new Map<string, string>()
+  for (const [name, value] of records) {
+    if (!name.startsWith(ENCODED_XATTR)) continue
+    found.set(decodeName(name.slice(ENCODED_XATTR.length)), Buffer.from(Buffer.from(value).toString(), 'base64').toString())
+  }
+  for (const [name, value] of records) {
+    if (name.startsWith(XATTR)) found.set(name.slice(XATTR.length).toLowerCase(), Buffer.from(value).toString())
+  }
+  return found.size === 0 ? undefined : Object.fromEntries(found)
+}
+
+function decodeName(name: string): string {
+  try {
+    return decodeURIComponent(name).toLowerCase()
+  } catch {
+    return name.toLowerCase()
+  }
+}

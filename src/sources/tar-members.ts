@@ -1,0 +1,204 @@
+/** Reads the headers of a tar from end to end: every member's name, and where its bytes lie. */
+import { ArchiveIndexBuilder, type MemberForm, refusedAs, STORED } from './archive-index.js'
+import { memberKey } from './archive-names.js'
+import type { ReadAt } from './read-at.js'
+import { BLOCK, hasAttributes, parsePax, parseTarHeader, type TarHeader, upToNul } from './tar-header.js'
+
+/** Names and attributes take no more; what does is no header of any tool. */
+const MOST_HEADER_BYTES = 1024 * 1024
+const WINDOW = 32 * 1024
+const MOST_NAME_BYTES = 64 * 1024
+
+export interface TarMembers {
+  readonly builder: ArchiveIndexBuilder
+  /** Why what follows the members that were found cannot be told; null where all was read. */
+  readonly damage: string | null
+}
+
+/**
+ * All members. Goes on after end marks, as `tar -i` does: archives that were put one after the other are read whole. Where tools
+ * would differ in what comes next, nothing more is read and that is the damage.
+ */
+export function readTarMembers(read: ReadAt, size: number): TarMembers {
+  const reader = new TarReader(read, size)
+  return { builder: reader.builder, damage: reader.run() }
+}
+
+/** Records of a tar's headers at a member: those of its PAX header. For a member that was found to carry attributes. */
+export function readPaxAt(read: ReadAt, position: number, end: number): ReadonlyMap<string, Uint8Array> | undefined {
+  const block = Buffer.alloc(BLOCK)
+  for (let at = position; at < end; ) {
+    if (read(block, at) < BLOCK) return undefined
+    const header = parseTarHeader(block)
+    if (header === undefined || header.size > MOST_HEADER_BYTES) return undefined
+    if (header.type === 'x' || header.type === 'X') {
+      const bytes = Buffer.alloc(header.size)
+      return read(bytes, at + BLOCK) < bytes.length ? undefined : parsePax(bytes)
+    }
+    at += BLOCK + padded(header.size)
+  }
+  return undefined
+}
+
+function padded(size: number): number {
+  return Math.ceil(size / BLOCK) * BLOCK
+}
+
+/** What the headers before a member say of it. */
+interface Extensions {
+  start: number
+  name?: Uint8Array
+  size?: number
+  sparse: boolean
+  attributes: boolean
+}
+
+/** The structure ends here. */
+class Damage extends Error {}
+
+class TarReader {
+  readonly builder: ArchiveIndexBuilder
+  readonly #read: ReadAt
+  readonly #size: number
+  #window = Buffer.alloc(WINDOW)
+  #windowAt = -1
+  #windowLength = 0
+  #at = 0
+  #ended = false
+  #extensions: Extensions | undefined
+
+  constructor(read: ReadAt, size: number) {
+    this.#read = read
+    this.#size = size
+    this.builder = new ArchiveIndexBuilder(Math.ceil(size / BLOCK), size, false)
+  }
+
+  run(): string | null {
+    try {
+      while (this.#at < this.#size) this.#next()
+    } catch (error) {
+      if (error instanceof Damage) return error.message
+      throw error
+    }
+    if (this.#extensions !== undefined) return 'it ends after a header that announces a member'
+    return this.#ended ? null : 'it has no end mark: it was cut off, at the end of a member'
+  }
+
+  #next(): void {
+    const block = this.#block(this.#at)
+    if (isZero(block)) {
+      if (this.#extensions !== undefined) throw new Damage(`no member follows the header at ${this.#extensions.start}`)
+      this.#ended = true
+      this.#at += BLOCK
+      return
+    }
+    const header = parseTarHeader(block)
+    if (header === undefined) throw new Damage(`no tar header at byte ${this.#at}`)
+    this.#ended = false
+    if (EXTENSIONS.has(header.type)) this.#extend(header)
+    else this.#member(header)
+  }
+
+  #block(at: number): Buffer {
+    if (this.#windowAt < 0 || at < this.#windowAt || at + BLOCK > this.#windowAt + this.#windowLength) {
+      this.#windowAt = at
+      this.#windowLength = this.#read(this.#window, at)
+      if (this.#windowLength < BLOCK) throw new Damage(`it ends within a header, at byte ${at}`)
+    }
+    return this.#window.subarray(at - this.#windowAt, at - this.#windowAt + BLOCK)
+  }
+
+  #extend({ type, size }: TarHeader): void {
+    if (size > MOST_HEADER_BYTES) throw new Damage(`the header at byte ${this.#at} has ${size} bytes`)
+    const bytes = Buffer.alloc(size)
+    if (this.#read(bytes, this.#at + BLOCK) < size) throw new Damage(`it ends within a header, at byte ${this.#at}`)
+    const extensions = type === 'g' ? undefined : this.#extended()
+    if (extensions !== undefined && type === 'L') extensions.name = upToNul(bytes)
+    if (type === 'x' || type === 'X' || type === 'g') this.#pax(bytes, extensions)
+    this.#at += BLOCK + padded(size)
+  }
+
+  #extended(): Extensions {
+    this.#extensions ??= { start: this.#at, sparse: false, attributes: false }
+    return this.#extensions
+  }
+
+  /** `extensions` undefined: a header for all members, which may not say what each is. */
+  #pax(bytes: Uint8Array, extensions: Extensions | undefined): void {
+    const records = parsePax(bytes)
+    if (records === undefined) throw new Damage(`the PAX header at byte ${this.#at} is none`)
+    const sparse = [...records.keys()].some((name) => name.startsWith('GNU.sparse.'))
+    const name = records.get('GNU.sparse.name') ?? records.get('path')
+    const size = records.get('size')
+    if (extensions === undefined) {
+      if (sparse || name !== undefined || size !== undefined)
+        throw new Damage(`the PAX header at byte ${this.#at} gives all members one name or size`)
+      return
+    }
+    if (name !== undefined && name.length > 0) extensions.name = name
+    if (size !== undefined) extensions.size = this.#sizeOf(size)
+    extensions.sparse ||= sparse
+    extensions.attributes ||= hasAttributes(records)
+  }
+
+  #sizeOf(record: Uint8Array): number {
+    const text = Buffer.from(record).toString('latin1')
+    const size = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+    if (!Number.isSafeInteger(size)) throw new Damage(`the PAX header at byte ${this.#at} gives no usable size`)
+    return size
+  }
+
+  #member(header: TarHeader): void {
+    const extensions = this.#extensions
+    this.#extensions = undefined
+    const name = extensions?.name ?? header.name
+    const size = extensions?.size ?? header.size
+    let at = this.#at + BLOCK
+    for (let goesOn = header.mapGoesOn; goesOn; at += BLOCK) goesOn = this.#block(at)[504] === 1
+    if (name.length > MOST_NAME_BYTES) throw new Damage(`the name of the member at byte ${this.#at} has ${name.length} bytes`)
+    if (BODILESS.has(header.type) && size > 0)
+      throw new Damage(`the member at byte ${this.#at} is no file and has ${size} bytes: tools differ in what follows it`)
+    const isFolder = header.type === '5' || header.type === 'D' || (size === 0 && name.at(-1) === 0x2f)
+    const whole = at + size <= this.#size
+    const { key, isSafe } = memberKey(name)
+    const form = extensions?.sparse === true ? refusedAs('sparse') : formOf(header.type)
+    const refused = !isSafe && form === STORED ? refusedAs('unsafeName') : form
+    const blocksBefore = extensions?.attributes === true ? (at - extensions.start) / BLOCK : 0
+    if (key.length > 0 && !isFolder && header.type !== 'V')
+      this.builder.add({ name: key, form: whole ? refused : refusedAs('cut'), at, size, blocksBefore })
+    this.#at = at + padded(size)
+    if (!whole) throw new Damage(`it ends within the member at byte ${at}`)
+    if (this.#at > this.#size) throw new Damage('it ends without an end mark')
+  }
+}
+
+/** Headers about the member that follows (`g`: about all that follow). `A`, `E`, `I`: Solaris' and others', of no account. */
+const EXTENSIONS: ReadonlySet<string> = new Set(['x', 'X', 'g', 'L', 'K', 'A', 'E', 'I'])
+
+/** Types that have no bytes: where one claims some, tools differ in whether they are skipped. */
+const BODILESS: ReadonlySet<string> = new Set(['1', '2', '3', '4', '5', '6', 'V'])
+
+function formOf(type: string): MemberForm {
+  switch (type) {
+    case '1':
+      return refusedAs('hardLink')
+    case '2':
+      return refusedAs('symbolicLink')
+    case '3':
+    case '4':
+      return refusedAs('device')
+    case '6':
+      return refusedAs('fifo')
+    case 'S':
+      return refusedAs('sparse')
+    case 'M':
+      return refusedAs('continued')
+    default:
+      return STORED
+  }
+}
+
+function isZero(block: Buffer): boolean {
+  for (let at = 0; at < BLOCK; at += 4) if (block.readUInt32LE(at) !== 0) return false
+  return true
+}

@@ -1,0 +1,430 @@
+/** Archives: hostile members, damaged archives, pipes, real tools, and the memory they take. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { gzipSync } from 'node:zlib'
+import t from 'tap'
+import { VerifyTrailError } from '../../src/errors.js'
+import { archiveSource, BodyError, memorySource, type ReadAnswer, type Source } from '../../src/index.js'
+import { paxRecords, sealed, type TarMember, tar, tarHeader, zip } from '../support/archives.js'
+
+const scratch = mkdtempSync(join(realpathSync(tmpdir()), 'verify-trail-archive-'))
+t.teardown(() => rmSync(scratch, { recursive: true, force: true }))
+let files = 0
+
+/** Opens these bytes as a file. */
+async function open(bytes: Uint8Array, name = 'a.tar'): Promise<Source> {
+  const folder = join(scratch, String(files++))
+  mkdirSync(folder)
+  writeFileSync(join(folder, name), bytes)
+  const source = await archiveSource(join(folder, name))
+  t.teardown(() => source.close?.())
+  return source
+}
+
+async function messageOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise
+  } catch (error) {
+    if (error instanceof VerifyTrailError) return `${error.code}: ${error.message}`
+    throw error
+  }
+  return 'no error'
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
+
+/** The text of an object; else what was answered, in short. */
+async function read(source: Source, key: string): Promise<string> {
+  return textOf(await source.read(key))
+}
+
+async function textOf(answer: ReadAnswer): Promise<string> {
+  if (answer.kind === 'missing') return 'missing'
+  if (answer.kind === 'unreadable') return `${answer.reason}: ${answer.detail ?? ''}`
+  if (answer.body instanceof Uint8Array) return Buffer.from(answer.body).toString()
+  try {
+    return Buffer.concat(await collect(answer.body)).toString()
+  } catch (error) {
+    if (error instanceof BodyError) return `${error.reason}: ${error.message}`
+    throw error
+  }
+}
+
+async function listed(source: Source): Promise<string[]> {
+  return (await collect(source.list(''))).map((part) =>
+    part.kind === 'object' ? part.key : `${part.key}! ${part.reason}: ${part.detail ?? ''}`,
+  )
+}
+
+const text = (value: string): Uint8Array => Buffer.from(value)
+const member = (name: string, value = name): TarMember => ({ name, bytes: text(value) })
+
+const KEYS = ['a/x', 'a/y/z', 'a.b', 'a!', 'a0', 'a/y0', 'ü/\u{1f600}', 'ü/\uffee', `long/${'n'.repeat(180)}`, 'empty']
+
+t.test('an archive and the same objects in memory answer alike', async (t) => {
+  const objects = new Map(KEYS.map((key) => [key, text(key === 'empty' ? '' : key)]))
+  const members = KEYS.map((name) => ({ name, bytes: objects.get(name) ?? text('') }))
+  const archives: [string, Source][] = [
+    ['tar', await open(tar(members))],
+    ['tar, in another order', await open(tar([...members].reverse()))],
+    ['tar, base-256 sizes', await open(tar(members.map((one) => ({ ...one, base256: true as const }))))],
+    [
+      'tar.gz in two members',
+      await open(Buffer.concat([gzipSync(tar(members).subarray(0, 1000)), gzipSync(tar(members).subarray(1000))])),
+    ],
+    ['two tars put together', await open(Buffer.concat([tar(members.slice(0, 4)), tar(members.slice(4))]))],
+    ['zip', await open(zip(members.map((one, index) => ({ ...one, deflate: index % 2 === 0 }))))],
+    ['zip64', await open(zip(members, { zip64: true }))],
+    ['pipe', await archiveSource('-', { input: Readable.from([tar(members).subarray(0, 100), tar(members).subarray(100)]) })],
+    ['pipe, gzip', await archiveSource('-', { input: Readable.from([gzipSync(tar(members))]) })],
+  ]
+  const memory = memorySource({ name: 'memory', objects })
+  const withoutSizes = (parts: readonly { key: string }[]): string[] => parts.map(({ key }) => key)
+  for (const [what, archive] of archives) {
+    for (const prefix of ['', 'a/', 'a/y/', 'ü/', 'none/', 'a/none/', 'a.b/']) {
+      const [mine, its] = [await archive.folders(prefix), await memory.folders(prefix)]
+      if (!('folders' in mine && 'folders' in its)) throw new Error('unreadable')
+      t.same(
+        [mine.folders, withoutSizes(mine.objects)],
+        [its.folders, withoutSizes(its.objects)],
+        `${what}: folders of '${prefix}'`,
+      )
+      t.same(
+        withoutSizes(await collect(archive.list(prefix))),
+        withoutSizes(await collect(memory.list(prefix))),
+        `${what}: list '${prefix}'`,
+      )
+    }
+    for (const key of [...KEYS, 'none', 'a', 'a/', 'A/x', '../a/x', '/a/x', 'a//x', 'a/./x', '\ud800']) {
+      const expected = KEYS.includes(key)
+        ? key === 'empty'
+          ? ''
+          : key
+        : /^(?:none|a|a\/|A\/x)$/.test(key)
+          ? 'missing'
+          : 'unsafe-name: '
+      t.equal(await read(archive, key), expected, `${what}: reads '${key}'`)
+    }
+    await archive.close?.()
+  }
+})
+
+t.test('hostile members are named, and never read or written', async (t) => {
+  const nameless = Buffer.from([0x61, 0x2f, 0xff])
+  const source = await open(
+    tar([
+      member('/abs/x'),
+      member('./dot/x'),
+      member('../up/x'),
+      member('a/../../x'),
+      member('a//x'),
+      { name: nameless, bytes: text('1') },
+      { name: 'dir/', type: '5' },
+      { name: 'file/', bytes: text('with bytes') },
+      { name: 'links/soft', type: '2' },
+      { name: 'links/hard', type: '1' },
+      { name: 'links/device', type: '3' },
+      { name: 'links/fifo', type: '6' },
+      { name: 'sparse', type: 'S', bytes: text('1') },
+      { name: 'GNUSparseFile.0/x', pax: { 'GNU.sparse.major': '1', 'GNU.sparse.name': 'pax-sparse' }, bytes: text('1') },
+      member('twice', 'one'),
+      member('twice', 'two'),
+      member('./twice', 'three'),
+      member('.DS_Store'),
+      member('sub/x.json'),
+      member('sub/x.json.metadata.json'),
+      member('sub/y.json.metadata.json'),
+    ]),
+  )
+  t.same(await listed(source), [
+    '../up/x! unsafe-name: not a name that an object is read by',
+    'a/../../x! unsafe-name: not a name that an object is read by',
+    'a//x! unsafe-name: not a name that an object is read by',
+    'a/\ufffd! unsafe-name: not a name that an object is read by',
+    'abs/x',
+    'dot/x',
+    'file/! unsafe-name: not a name that an object is read by',
+    'links/device! link: device',
+    'links/fifo! link: FIFO',
+    'links/hard! link: hard link',
+    'links/soft! link: symbolic link',
+    'pax-sparse! unsupported-member: sparse file',
+    'sparse! unsupported-member: sparse file',
+    'sub/x.json',
+    'sub/y.json.metadata.json',
+    'twice! duplicate-name: several members have this name',
+  ])
+  t.equal(source.ignored, 2)
+  await listed(source)
+  t.equal(source.ignored, 2, 'counted once')
+  t.equal(await read(source, 'twice'), 'duplicate-name: several members have this name')
+  t.equal(await read(source, 'links/soft'), 'link: symbolic link')
+  t.equal(await read(source, 'file'), 'missing')
+  t.equal(await read(source, 'sub/x.json.metadata.json'), 'sub/x.json.metadata.json', 'a sidecar is read when asked for')
+})
+
+t.test('hostile members of a zip', async (t) => {
+  const big = Buffer.alloc(20 * 1024 * 1024, 'x')
+  const members = [
+    { name: '../up', bytes: text('1') },
+    { name: 'C:\\x', bytes: text('backslash') },
+    { name: 'dir/' },
+    { name: 'encrypted', bytes: text('1'), flags: 0x801 },
+    { name: 'method', bytes: text('1'), method: 14 },
+    { name: 'soft', bytes: text('target'), mode: 0o120777 },
+    { name: 'twice', bytes: text('1') },
+    { name: 'twice', bytes: text('2') },
+    { name: 'crc', bytes: text('1'), crc: 7 },
+    { name: 'size', bytes: text('12345'), size: 4, deflate: true },
+    { name: 'more', bytes: text('12345'), size: 6 },
+    { name: 'other', bytes: text('1'), localName: 'named' },
+    { name: 'big', bytes: big, deflate: true },
+    { name: 'bomb', bytes: big, deflate: true, size: 9 * 1024 * 1024 },
+    { name: 'big-crc', bytes: big, crc: 1 },
+    { name: Buffer.from([0x81]), bytes: text('cp437'), flags: 0 },
+    { name: '__MACOSX/dir/._x', bytes: text('resource fork') },
+  ]
+  const source = await open(zip(members), 'a.zip')
+  const refused = (await listed(source)).filter((one) => one.includes('!'))
+  t.same(refused, [
+    '../up! unsafe-name: not a name that an object is read by',
+    'encrypted! unsupported-member: encrypted',
+    'method! unsupported-member: compressed with another method than deflate',
+    'soft! link: symbolic link',
+    'twice! duplicate-name: several members have this name',
+  ])
+  t.equal(source.ignored, 1)
+  t.equal(await read(source, 'C:\\x'), 'backslash')
+  t.equal(await read(source, 'ü'), 'cp437')
+  t.equal(await read(source, 'crc'), 'damaged-archive: its checksum is not that of its bytes')
+  t.equal(await read(source, 'size'), 'damaged-archive: its bytes are not the 4 that were put in')
+  t.equal(await read(source, 'more'), 'damaged-archive: its sizes contradict each other')
+  t.equal(await read(source, 'other'), 'damaged-archive: its local header gives another name')
+  t.equal(await read(source, 'big'), big.toString())
+  t.match(await read(source, 'bomb'), /^damaged-archive: its bytes are not the 9437184/)
+  t.match(await read(source, 'big-crc'), /^damaged-archive: its checksum/)
+  const overlapping = zip([{ name: 'aaaa', bytes: zip([{ name: 'b', bytes: text('1') }]) }, { name: 'c' }])
+  overlapping.writeUInt32LE(2, overlapping.length - 22 - (46 + 1) + 42)
+  t.match(await messageOf(open(overlapping, 'o.zip')), /ERR_SOURCE: .*members overlap/)
+  const cut = zip(members).subarray(0, 400)
+  t.match(await messageOf(open(cut, 'cut.zip')), /ERR_SOURCE: .*the zip cannot be read: .*truncated/)
+  const hidden = await open(
+    zip(
+      [
+        { name: 'a', bytes: text('1') },
+        { name: 'b', bytes: text('2') },
+      ],
+      { entries: 1 },
+    ),
+    'hidden.zip',
+  )
+  t.match(await listed(hidden), [/^! damaged-archive: its directory goes on/, 'a'])
+  t.match(await read(hidden, 'b'), /^damaged-archive: it is not in the part that could be read/)
+})
+
+t.test('a damaged tar is read as far as it goes, and nothing in it is missing', async (t) => {
+  const whole = tar([member('a'), member('b'), member('c')])
+  const damages: [string, Uint8Array, RegExp, string[]][] = [
+    [
+      'within a member',
+      whole.subarray(0, 512 * 3),
+      /ends within the member/,
+      ['a', 'b! damaged-archive: the archive ends within it'],
+    ],
+    ['within a header', whole.subarray(0, 512 * 4 + 9), /ends within a header/, ['a', 'b']],
+    ['at the end of a member', whole.subarray(0, 512 * 4), /no end mark/, ['a', 'b']],
+    ['a header that is none', Buffer.concat([tar([member('a')]), Buffer.alloc(512, 'x')]), /no tar header at byte 2048/, ['a']],
+    ['gzip, cut', gzipSync(whole, { level: 0 }).subarray(0, 2500), /breaks off \(unexpected end of file\)/, ['a', 'b']],
+    ['a link with bytes', tar([member('a'), { name: 'l', type: '2', bytes: text('1') }]), /tools differ/, ['a']],
+    [
+      'a global name',
+      tar([member('a'), { name: 'g', type: 'g', bytes: paxRecords({ path: 'b' }) }, member('c')]),
+      /one name or size/,
+      ['a'],
+    ],
+    [
+      'PAX records that are none',
+      tar([member('a'), { name: 'x', type: 'x', bytes: text('8 path=b\n') }, member('c')]),
+      /is none/,
+      ['a'],
+    ],
+    ['a PAX size that is none', tar([member('a'), { ...member('b'), pax: { size: '-1' } }]), /no usable size/, ['a']],
+    [
+      'a size beyond the end',
+      tar([member('a'), { name: 'b', pax: { size: '99999999999' } }]),
+      /ends within the member/,
+      ['a', 'b! damaged-archive: the archive ends within it'],
+    ],
+    [
+      'a header for no member',
+      tar([member('a'), { name: 'x', type: 'x', bytes: paxRecords({ path: 'b' }) }]),
+      /no member follows/,
+      ['a'],
+    ],
+    ['a header of many bytes', tar([member('a'), { name: 'x', type: 'x', size: 2 ** 21 }]), /has 2097152 bytes/, ['a']],
+  ]
+  for (const [what, bytes, reason, members] of damages) {
+    const source = await open(bytes)
+    const [first, ...others] = await listed(source)
+    t.match(first, /^! damaged-archive: /, what)
+    t.match(first, reason, what)
+    t.same(others, members, what)
+    const folders = await source.folders('')
+    t.ok('objects' in folders && folders.objects.some(({ key, kind }) => key === '' && kind === 'unreadable'), what)
+    t.match(await read(source, 'none'), /^damaged-archive: /, what)
+  }
+})
+
+t.test('what is no archive is refused, with what to do', async (t) => {
+  const refused: [Uint8Array, string, RegExp][] = [
+    [text('BZh91AY'), 'x.tar.bz2', /bzip2 -dc .*x\.tar\.bz2 \| verify-trail - …/],
+    [Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0]), 'x.tar.xz', /xz -dc/],
+    [Buffer.alloc(600, 'x'), 'x.tar.gz.ab', /cat .*x\.tar\.gz\.\* \| verify-trail - …/],
+    [text('{}'), 'x.json', /no archive that can be read \(give a \.tar, /],
+    [Buffer.alloc(0), 'x.tar', /no archive/],
+    [Buffer.alloc(10240), 'x.tar', /the archive is empty/],
+    [gzipSync(text('a log file')), 'x.json.gz', /what is in it is no tar/],
+    [gzipSync(tar([member('a')])).subarray(0, 12), 'x.tgz', /cannot be inflated/],
+    [Buffer.concat([gzipSync(tar([member('a')])), text('junk')]), 'x.tgz', /cannot be inflated/],
+    [tar([{ name: 'x', type: 'x', size: 2 ** 21 }]), 'x.tar', /nothing in it can be read/],
+  ]
+  for (const [bytes, name, sentence] of refused) t.match(await messageOf(open(bytes, name)), sentence, name)
+  const zipped = archiveSource('-', { input: Readable.from([zip([{ name: 'a' }])]) })
+  t.match(await messageOf(zipped), /zip has its directory at its end/)
+  t.match(await messageOf(archiveSource(join(scratch, 'none.tar'))), /ERR_SOURCE: .*ENOENT/)
+  t.match(await messageOf(archiveSource(scratch)), /neither a file nor a pipe/)
+  const zstd = await messageOf(open(Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0]), 'x.tar.zst'))
+  t.match(
+    zstd,
+    'createZstdDecompress' in (await import('node:zlib')) ? /cannot be inflated/ : /zstd -dc .*x\.tar\.zst \| verify-trail - …/,
+  )
+})
+
+t.test('metadata in PAX headers', async (t) => {
+  const source = await open(
+    tar([
+      {
+        ...member('a'),
+        pax: {
+          'SCHILY.xattr.user.signature': 'abc',
+          'SCHILY.xattr.user.Signature-Algorithm': 'x',
+          'SCHILY.xattr.security.selinux': 'no',
+        },
+      },
+      {
+        ...member(`b${'b'.repeat(120)}`),
+        pax: { 'LIBARCHIVE.xattr.user.signature%2Dalgorithm': Buffer.from('SHA256withRSA').toString('base64') },
+      },
+      member('c'),
+    ]),
+  )
+  t.match(await source.read('a'), { metadata: { signature: 'abc', 'signature-algorithm': 'x' }, metadataFrom: 'tar' })
+  t.match(await source.read(`b${'b'.repeat(120)}`), { metadata: { 'signature-algorithm': 'SHA256withRSA' } })
+  t.notOk('metadata' in (await source.read('c')))
+})
+
+t.test('old tars: GNU long names, prefixes, signed checksums, types', async (t) => {
+  const long = `${'d'.repeat(120)}/${'f'.repeat(120)}`
+  const prefixed = tarHeader(text('name'), 1, '0')
+  prefixed.write('prefix/of', 345)
+  const old = tarHeader(text('old'), 1, '\0')
+  old.fill(0, 257, 265)
+  const source = await open(
+    Buffer.concat([
+      tar([{ name: '././@LongLink', type: 'L', bytes: text(`${long}\0`) }], Buffer.alloc(0)),
+      tar([{ name: long.slice(0, 100), bytes: text('long') }], Buffer.alloc(0)),
+      sealed(prefixed),
+      Buffer.alloc(512, 'p'),
+      sealed(old),
+      Buffer.alloc(512, 'o'),
+      tar([
+        { name: 'volume', type: 'V' },
+        { name: 'contiguous', type: '7', bytes: text('7') },
+        { name: 'dump', type: 'D', bytes: text('Yx\0\0') },
+      ]),
+    ]),
+  )
+  t.same(await listed(source), ['contiguous', long, 'old', 'prefix/of/name'])
+  t.equal(await read(source, 'prefix/of/name'), 'p')
+  t.equal(await read(source, long), 'long')
+})
+
+t.test('archives of real tools', async (t) => {
+  const folder = join(scratch, 'real')
+  const name = `AWSLogs/${'x'.repeat(120)}/${'ü'.repeat(40)}.json.gz`
+  mkdirSync(join(folder, 'AWSLogs', 'x'.repeat(120)), { recursive: true })
+  writeFileSync(join(folder, name), 'bytes')
+  const commands: [string, string, string[]][] = [
+    ['gnu.tar', 'tar', ['--format=gnu', '-cf', '../gnu.tar', '.']],
+    ['ustar.tar', 'tar', ['--format=ustar', '-cf', '../ustar.tar', name]],
+    ['pax.tar.gz', 'tar', ['--format=pax', '-czf', '../pax.tar.gz', '.']],
+    ['info.zip', 'zip', ['-qr', '../info.zip', '.']],
+    ['streamed.zip', 'sh', ['-c', 'zip -qr - . | cat > ../streamed.zip']],
+    ['bsd.tar', 'bsdtar', ['-cf', '../bsd.tar', '.']],
+    ['bsd.zip', 'bsdtar', ['--format=zip', '-cf', '../bsd.zip', '.']],
+  ]
+  for (const [file, tool, args] of commands) {
+    const { error, status } = spawnSync(tool, args, { cwd: folder })
+    if (error !== undefined) {
+      t.comment(`no ${tool} here`)
+      continue
+    }
+    if (!t.equal(status, 0, file)) continue
+    const source = await archiveSource(join(scratch, file))
+    t.same(await listed(source), [name], file)
+    t.equal(await read(source, name), 'bytes', file)
+    await source.close?.()
+  }
+})
+
+t.test('nothing is left on the disk, and the path names what the archive is of', async (t) => {
+  const before = readdirSync(tmpdir()).filter((name) => name.startsWith('verify-trail-')).length
+  const source = await open(gzipSync(tar([member('a')])), 'my-bucket.tar.gz')
+  t.equal(readdirSync(tmpdir()).filter((name) => name.startsWith('verify-trail-')).length, before)
+  t.equal(source.path?.at(-1), 'my-bucket')
+  t.equal(await textOf(source.readNow?.('a') ?? { kind: 'missing' }), 'a')
+  await source.close?.()
+  await source.close?.()
+})
+
+t.test('a hundred thousand members in a small heap', async (t) => {
+  const path = join(scratch, 'many.tar')
+  const script = `
+    import { closeSync, openSync, writeSync } from 'node:fs'
+    import { tar } from ${JSON.stringify(new URL('../support/archives.ts', import.meta.url).href)}
+    const file = openSync(${JSON.stringify(path)}, 'w')
+    for (let i = 0; i < 100_000; i++) {
+      const day = String(1 + (i * 7) % 28).padStart(2, '0')
+      const name = \`AWSLogs/111122223333/CloudTrail/us-east-1/2026/01/\${day}/111122223333_CloudTrail_us-east-1_202601\${day}T0100Z_\${String(i).padStart(16, '0')}.json.gz\`
+      writeSync(file, tar([{ name }], i === 99_999 ? Buffer.alloc(1024) : Buffer.alloc(0)))
+    }
+    closeSync(file)`
+  execFileSync(process.execPath, [...process.execArgv, '--import', 'tsx', '--input-type=module', '-e', script])
+  const measure = `
+    import { archiveSource } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
+    const before = process.memoryUsage.rss()
+    const source = await archiveSource(${JSON.stringify(path)})
+    const { buffers, members } = { buffers: source.address.args[1], members: source.address.args[2] }
+    const bytes = Object.values(buffers).reduce((sum, buffer) => sum + buffer.byteLength, 0)
+    let listed = 0
+    let last = ''
+    for await (const { key } of source.list('')) {
+      if (key <= last) throw new Error('order')
+      last = key
+      listed++
+    }
+    console.log(JSON.stringify({ listed, each: bytes / members }))`
+  const out = execFileSync(process.execPath, ['--max-old-space-size=16', '--input-type=module', '-e', measure], {
+    encoding: 'utf8',
+  })
+  const { listed: count, each } = JSON.parse(out)
+  t.equal(count, 100_000)
+  t.ok(each <= 150, `${each} bytes a member`)
+})
