@@ -27,6 +27,7 @@ t.test('the package has two doors', async (t) => {
     'BodyError',
     'FINDING_VERDICTS',
     'VerifyTrailError',
+    'archiveSource',
     'asffReport',
     'coverageCsv',
     'dataToSign',

@@ -223,7 +223,28 @@ class Surveyor {
       place.bucket = bucket
       place.origin = exact ? 'exact' : proven ? 'inferred' : 'guessed'
     }
+    joinParts(
+      all.filter((place) => !this.#votes.has(place)),
+      all,
+    )
     return all.flatMap(placeSentence)
+  }
+}
+
+/**
+ * An export in several parts: a part without digests is of the one place that the others are signed for. What is in it is measured
+ * against their claims all the same; where they name several places, its own name or the operator must tell.
+ */
+function joinParts(parts: readonly Place[], all: readonly Place[]): void {
+  const settled = all.filter(({ origin }) => origin === 'exact' || origin === 'inferred')
+  for (const part of parts) {
+    if (part.origin !== 'guessed') continue
+    const named = settled.filter(({ bucket, prefix }) => part.isNamed(bucket, prefix))
+    const [whole, ...others] = named.length > 0 ? named : settled
+    if (whole === undefined || others.some(({ bucket, prefix }) => bucket !== whole.bucket || prefix !== whole.prefix)) continue
+    part.bucket = whole.bucket
+    part.prefix = whole.prefix
+    part.origin = named.length > 0 ? 'exact' : 'inferred'
   }
 }
 

@@ -3,7 +3,7 @@
  * for any number of threads.
  */
 import type { UnreadableReason } from '../core/findings.js'
-import { compareBytes, compareMemberNames, type NameColumns } from './archive-names.js'
+import { compareMemberNames, type NameColumns } from './archive-names.js'
 
 /** How a member's bytes lie in the archive; or why they are not read, one of `REFUSALS`. */
 export type MemberForm = number
@@ -90,9 +90,13 @@ type ColumnName =
 class Column {
   readonly buffer: SharedArrayBuffer
   #length = 0
+  #bytes: Uint8Array
+  #view: DataView
 
   constructor(atMost: number) {
     this.buffer = new SharedArrayBuffer(0, { maxByteLength: Math.max(8, Math.min(atMost, MOST_BYTES)) })
+    this.#bytes = new Uint8Array(this.buffer, 0, 0)
+    this.#view = new DataView(this.buffer, 0, 0)
   }
 
   /** Makes room for so many bytes more; says where it begins. */
@@ -102,14 +106,17 @@ class Column {
     if (this.#length > this.buffer.byteLength) {
       const { maxByteLength } = this.buffer
       if (this.#length > maxByteLength) throw new RangeError('an index of more than 4 GiB')
-      this.buffer.grow(Math.min(maxByteLength, this.#length + STEP))
+      const length = Math.min(maxByteLength, this.#length + Math.max(STEP, this.#length >>> 4))
+      this.buffer.grow(length)
+      this.#bytes = new Uint8Array(this.buffer, 0, length)
+      this.#view = new DataView(this.buffer, 0, length)
     }
     return start
   }
 
   addBytes(bytes: Uint8Array): void {
     const start = this.#reserve(bytes.length)
-    new Uint8Array(this.buffer, start, bytes.length).set(bytes)
+    this.#bytes.set(bytes, start)
   }
 
   addUint8(value: number): void {
@@ -130,20 +137,17 @@ class Column {
   get length(): number {
     return this.#length
   }
-
-  get #view(): DataView {
-    return new DataView(this.buffer)
-  }
 }
 
 const STEP = 64 * 1024
+const FOLDERS_REMEMBERED = 4096
 const MOST_BYTES = 2 ** 32 - 8
 
 /** Takes members in the order of the archive. */
 export class ArchiveIndexBuilder {
   readonly #columns: Record<ColumnName, Column>
   readonly #isZip: boolean
-  #folder: Uint8Array = new Uint8Array()
+  readonly #remembered = new Map<string, number>()
   #count = 0
   #folders = 0
 
@@ -173,14 +177,7 @@ export class ArchiveIndexBuilder {
   add({ name, form, at, size, packed = 0, crc, blocksBefore = 0 }: MemberFound): void {
     const columns = this.#columns
     const slash = name.lastIndexOf(SLASH)
-    const folder = name.subarray(0, slash + 1)
-    if (this.#folders === 0 || compareBytes(folder, this.#folder) !== 0) {
-      columns.folderAt.addUint32(columns.folders.length)
-      columns.folders.addBytes(folder)
-      this.#folder = folder.slice()
-      this.#folders++
-    }
-    columns.folderOf.addUint32(this.#folders - 1)
+    columns.folderOf.addUint32(this.#folder(name.subarray(0, slash + 1)))
     columns.nameAt.addUint32(columns.names.length)
     columns.names.addBytes(name.subarray(slash + 1))
     columns.at.addFloat64(at)
@@ -189,6 +186,18 @@ export class ArchiveIndexBuilder {
     columns.extra.addUint32(crc ?? blocksBefore)
     columns.forms.addUint8(form)
     columns.order.addUint32(this.#count++)
+  }
+
+  /** One of the folders before, if it is among the ones that are remembered; else a further one, equal or not. */
+  #folder(bytes: Uint8Array): number {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+    const known = this.#remembered.get(text)
+    if (known !== undefined) return known
+    this.#columns.folderAt.addUint32(this.#columns.folders.length)
+    this.#columns.folders.addBytes(bytes)
+    if (this.#remembered.size >= FOLDERS_REMEMBERED) this.#remembered.clear()
+    this.#remembered.set(text, this.#folders)
+    return this.#folders++
   }
 
   finish(): ArchiveIndex {

@@ -1,4 +1,5 @@
 /** Names of an archive's members as bytes: a folder that many share, and what follows it. */
+import { isUtf8 } from 'node:buffer'
 import { isSafeKey } from './object-names.js'
 
 export interface NameColumns {
@@ -16,16 +17,6 @@ export function compareMemberNames(columns: NameColumns, a: number, b: number): 
   const { names, nameAt, folderOf } = columns
   if (folderOf[a] !== folderOf[b]) return compareAcrossFolders(columns, a, b)
   return compareRanges(names, nameAt[a] ?? 0, nameAt[a + 1] ?? 0, nameAt[b] ?? 0, nameAt[b + 1] ?? 0)
-}
-
-/** Byte order of two strings of bytes. */
-export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length)
-  for (let at = 0; at < length; at++) {
-    const difference = (a[at] ?? 0) - (b[at] ?? 0)
-    if (difference !== 0) return difference
-  }
-  return a.length - b.length
 }
 
 /** A loop: for some forty bytes a call costs more. */
@@ -69,9 +60,9 @@ export function memberKey(name: Uint8Array): { readonly key: Uint8Array; readonl
     else break
   }
   const bytes = name.subarray(start)
-  const text = Buffer.from(bytes).toString()
-  const key = Buffer.from(text)
-  return { key, isSafe: key.equals(bytes) && isSafeKey(text) && !text.endsWith('/') }
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
+  if (!isUtf8(bytes)) return { key: Buffer.from(text), isSafe: false }
+  return { key: bytes, isSafe: isSafeKey(text) && !text.endsWith('/') }
 }
 
 const SLASH = 0x2f

@@ -136,11 +136,11 @@ async function inflate(
   signal: AbortSignal | undefined,
   packed: number | undefined,
 ): Promise<OpenBytes> {
+  const out = inflater(form, name)
   let read = 0
   stream.on('data', (chunk: Buffer) => {
     read += chunk.length
   })
-  const out = inflater(form, name)
   // Errors reach whoever reads `out`; what is read must not be closed before all has ended.
   const ended = new Promise<void>((done) => {
     pipeline(stream, out, () => done())

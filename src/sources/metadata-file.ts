@@ -1,5 +1,6 @@
 /** Object metadata of an export, saved in a file of its own: most exports lose it, and with it the digests' signatures. */
-import { isJsonObject, parseJson, quoteText } from '../core/json.js'
+import { quoteText } from '../core/json.js'
+import { type MetadataEntry, readShapes } from './metadata-shapes.js'
 
 /** What a metadata file says of one object. `contradiction`: two of its entries mean this object and differ. */
 export type MetadataAnswer =
@@ -22,27 +23,45 @@ export type MetadataFileAnswer =
 type Metadata = Readonly<Record<string, string>>
 
 const SCHEME = 's3://'
+/** In the name of every digest, which no other of its trail has. */
+const DIGEST = '_CloudTrail-Digest_'
 const HEADER_PREFIX = 'x-amz-meta-'
 
 /**
- * Reads a metadata file: a JSON object from `bucket/key`, `s3://bucket/key` or a bare key to that object's user metadata, names
- * in any case, with or without `x-amz-meta-`. Never throws. Names that occur twice, and two entries for one `bucket/key` that
- * differ, are refused here; what can only be told once the bucket is known is left to `lookup`.
+ * Reads a metadata file, in any of the shapes of `metadata-shapes`; names of metadata in any case, with or without
+ * `x-amz-meta-`. Never throws. Names that occur twice, and two entries for one `bucket/key` that differ, are refused here; what can only be
+ * told once the bucket is known is left to `lookup`.
  */
 export function parseMetadata(bytes: Uint8Array): MetadataFileAnswer {
-  const json = parseJson(bytes)
-  if (!json.ok) return json
-  if (!isJsonObject(json.value)) return { ok: false, reason: 'not a JSON object' }
+  const shapes = readShapes(bytes)
+  if (!shapes.ok) return shapes
   const entries = new Map<string, Metadata>()
-  for (const [name, value] of Object.entries(json.value)) {
+  for (const { name, metadata: given } of shapes.entries) {
     if (!namesObject(name)) return { ok: false, reason: `${quoteText(name)} names no object` }
-    const metadata = readEntry(name, value)
+    const metadata = readEntry(name, given)
     if (typeof metadata === 'string') return { ok: false, reason: metadata }
+    const known = entries.get(name)
+    if (known !== undefined && !isEqual(known, metadata))
+      return { ok: false, reason: `two entries for ${quoteText(name)} differ` }
     entries.set(name, metadata)
   }
   const contradiction = findContradiction(entries)
   if (contradiction !== undefined) return { ok: false, reason: contradiction }
-  return { ok: true, metadata: { lookup: (bucket, key) => lookup(entries, bucket, key), size: entries.size } }
+  const byFile = indexByFile(entries)
+  return { ok: true, metadata: { lookup: (bucket, key) => lookup(entries, byFile, bucket, key), size: entries.size } }
+}
+
+/** Names by their last part: tools that list below a folder, or above it, print a part of the key or more than it. */
+function indexByFile(entries: ReadonlyMap<string, Metadata>): ReadonlyMap<string, readonly string[]> {
+  const byFile = new Map<string, string[]>()
+  for (const name of entries.keys()) {
+    const file = name.slice(name.lastIndexOf('/') + 1)
+    if (name.startsWith(SCHEME) || !file.includes(DIGEST)) continue
+    const names = byFile.get(file)
+    if (names === undefined) byFile.set(file, [name])
+    else names.push(name)
+  }
+  return byFile
 }
 
 function namesObject(name: string): boolean {
@@ -52,8 +71,7 @@ function namesObject(name: string): boolean {
 }
 
 /** A string says what is wrong. */
-function readEntry(name: string, value: unknown): Metadata | string {
-  if (!isJsonObject(value)) return `the entry ${quoteText(name)} is not an object`
+function readEntry(name: string, value: MetadataEntry['metadata']): Metadata | string {
   const metadata = new Map<string, string>()
   for (const [given, text] of Object.entries(value)) {
     if (typeof text !== 'string') return `the entry ${quoteText(name)} has a value that is not a string: ${quoteText(given)}`
@@ -83,7 +101,13 @@ function findContradiction(entries: ReadonlyMap<string, Metadata>): string | und
   return undefined
 }
 
-function lookup(entries: ReadonlyMap<string, Metadata>, bucket: string, key: string): MetadataAnswer {
+/** Where no entry has the whole name, one whose name ends as the key does, or the key as it: if there is one only. */
+function lookup(
+  entries: ReadonlyMap<string, Metadata>,
+  byFile: ReadonlyMap<string, readonly string[]>,
+  bucket: string,
+  key: string,
+): MetadataAnswer {
   let found: { readonly name: string; readonly metadata: Metadata } | undefined
   for (const name of [`${SCHEME}${bucket}/${key}`, `${bucket}/${key}`, key]) {
     const metadata = entries.get(name)
@@ -91,7 +115,13 @@ function lookup(entries: ReadonlyMap<string, Metadata>, bucket: string, key: str
     if (found === undefined) found = { name, metadata }
     else if (!isEqual(found.metadata, metadata)) return { kind: 'contradiction', names: [found.name, name] }
   }
-  return found === undefined ? { kind: 'absent' } : { kind: 'found', metadata: found.metadata }
+  if (found !== undefined) return { kind: 'found', metadata: found.metadata }
+  const full = `/${bucket}/${key}`
+  const near = byFile
+    .get(key.slice(key.lastIndexOf('/') + 1))
+    ?.filter((name) => full.endsWith(`/${name}`) || name.endsWith(`/${key}`))
+  const metadata = near?.length === 1 ? entries.get(near[0] ?? '') : undefined
+  return metadata === undefined ? { kind: 'absent' } : { kind: 'found', metadata }
 }
 
 function isEqual(a: Metadata, b: Metadata): boolean {

@@ -29,11 +29,16 @@ function parseNumber(field: Uint8Array): number | undefined {
     for (const byte of field.subarray(1)) value = value * 256 + byte
     return Number.isSafeInteger(value) ? value : undefined
   }
-  const text = Buffer.from(field).toString('latin1')
-  const digits = /^ *([0-7]*)[ \0]*$/.exec(text)?.[1]
-  const value = digits === undefined ? Number.NaN : Number.parseInt(digits === '' ? '0' : digits, 8)
-  return Number.isSafeInteger(value) ? value : undefined
+  let at = 0
+  while (field[at] === SPACE) at++
+  let value = 0
+  for (let digit = (field[at] ?? 0) - ZERO; digit >= 0 && digit < 8; digit = (field[++at] ?? 0) - ZERO) value = value * 8 + digit
+  while (field[at] === SPACE || field[at] === 0) at++
+  return at === field.length && Number.isSafeInteger(value) ? value : undefined
 }
+
+const SPACE = 0x20
+const ZERO = 0x30
 
 /** The sum of all bytes, those of the checksum itself taken as spaces; some old tars took bytes as signed. */
 function hasChecksum(block: Uint8Array, stored: number): boolean {
@@ -48,9 +53,11 @@ function hasChecksum(block: Uint8Array, stored: number): boolean {
   return stored === unsigned || stored === signed
 }
 
+const USTAR = [...Buffer.from('ustar\0')]
+
 function fullName(block: Uint8Array): Uint8Array {
   const name = upToNul(block.subarray(0, 100))
-  const isUstar = Buffer.from(block.subarray(257, 263)).toString('latin1') === 'ustar\0'
+  const isUstar = USTAR.every((byte, index) => block[257 + index] === byte)
   const prefix = isUstar ? upToNul(block.subarray(345, 500)) : new Uint8Array()
   return prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from('/'), name])
 }

@@ -9,6 +9,7 @@ import t from 'tap'
 import { VerifyTrailError } from '../../src/errors.js'
 import { archiveSource, BodyError, memorySource, type ReadAnswer, type Source } from '../../src/index.js'
 import { paxRecords, sealed, type TarMember, tar, tarHeader, zip } from '../support/archives.js'
+import { caseMetadata, caseObjects, casePath, differences, readCases, runCase } from '../support/cases.js'
 
 const scratch = mkdtempSync(join(realpathSync(tmpdir()), 'verify-trail-archive-'))
 t.teardown(() => rmSync(scratch, { recursive: true, force: true }))
@@ -384,6 +385,24 @@ t.test('archives of real tools', async (t) => {
   }
 })
 
+const PARTED: ReadonlySet<string> = new Set(
+  readCases()
+    .filter(({ expected, only }) => expected.verdict === 'valid' && only !== 's3')
+    .map(({ name }) => name)
+    .slice(0, 12),
+)
+
+t.test('an export in several archives is one', async (t) => {
+  for (const one of readCases().filter(({ name, sources }) => PARTED.has(name) && sources.length === 1)) {
+    const objects = caseObjects(join(casePath(one.name), one.sources[0] ?? ''))
+    const part = (digests: boolean): TarMember[] =>
+      [...objects].filter(([key]) => key.includes('-Digest/') === digests).map(([name, bytes]) => ({ name, bytes }))
+    const sources = [await open(tar(part(true)), 'digests.tar'), await open(tar(part(false)), 'logs.tar')]
+    const run = await runCase(one, sources, { metadata: caseMetadata(one) })
+    t.same(differences(one, run), [], one.name)
+  }
+})
+
 t.test('nothing is left on the disk, and the path names what the archive is of', async (t) => {
   const before = readdirSync(tmpdir()).filter((name) => name.startsWith('verify-trail-')).length
   const source = await open(gzipSync(tar([member('a')])), 'my-bucket.tar.gz')
@@ -421,7 +440,7 @@ t.test('a hundred thousand members in a small heap', async (t) => {
       listed++
     }
     console.log(JSON.stringify({ listed, each: bytes / members }))`
-  const out = execFileSync(process.execPath, ['--max-old-space-size=16', '--input-type=module', '-e', measure], {
+  const out = execFileSync(process.execPath, ['--max-old-space-size=32', '--input-type=module', '-e', measure], {
     encoding: 'utf8',
   })
   const { listed: count, each } = JSON.parse(out)

@@ -53,7 +53,14 @@ t.test('lookup finds', async (t) => {
 
 const refused: readonly [sentence: string, text: string, reason: string][] = [
   ['what is no JSON', '{', 'not valid JSON'],
-  ['an array', '[]', 'not a JSON object'],
+  ['a number', '7', 'neither JSON, nor what getfattr -R -d prints, nor CSV with the columns "key" and "user_metadata"'],
+  [
+    'a record without a key',
+    '{"Metadata":{}}',
+    'record 1: it names no object: give it a "Key", or save it beside the object as KEY.metadata.json',
+  ],
+  ['a line of getfattr that is none', '# file: a\nuser.x=abc\n', 'line 2: a value that is none of getfattr\'s: "user.x=abc"'],
+  ['two records that differ', '{"key":"a","metadata":{"x":"1"}}\n{"key":"a","metadata":{"x":"2"}}', 'two entries for "a" differ'],
   ['one name twice', '{"a/b":{},"a\\/b":{}}', 'the name "a/b" is there twice'],
   ['one metadata name twice', '{"a":{"signature":"a","signature":"b"}}', 'the name "signature" is there twice'],
   [
@@ -99,4 +106,44 @@ t.test('any metadata file', async (t) => {
     }),
     { numRuns: 30 },
   )
+})
+
+const DIGEST = 'AWSLogs/1/CloudTrail-Digest/r/1_CloudTrail-Digest_r_t_r_20260110T010434Z.json.gz'
+const BELOW = DIGEST.slice('AWSLogs/'.length)
+
+const shapes: readonly [shape: string, text: string][] = [
+  ['head-object, with a key', JSON.stringify({ Key: DIGEST, ContentType: 'application/json', Metadata: A })],
+  [
+    'head-object, one after the other',
+    `${JSON.stringify({ Key: DIGEST, Metadata: A }, null, 2)}\n${JSON.stringify({ Key: 'b', Metadata: {} })}`,
+  ],
+  [
+    'rclone lsjson -R -M',
+    JSON.stringify([
+      { Path: 'AWSLogs', IsDir: true },
+      { Path: DIGEST, Size: 1, IsDir: false, Metadata: A },
+    ]),
+  ],
+  ['rclone lsjson of a folder below', JSON.stringify([{ Path: BELOW, IsDir: false, Metadata: A }])],
+  ['NDJSON', `${JSON.stringify({ bucket: 'logs', key: DIGEST, metadata: A })}\n${JSON.stringify({ key: 'b', metadata: B })}\n`],
+  [
+    'getfattr',
+    `# file: ${DIGEST}\nuser.signature="ab"\nuser.signature-algorithm=0s${Buffer.from('SHA256withRSA').toString('base64')}\n\n`,
+  ],
+  [
+    'getfattr of a folder above',
+    `# file: evi\\040dence/${DIGEST}\nuser.signature=0x6162\nuser.signature-algorithm="SHA256\\167ithRSA"\n`,
+  ],
+  [
+    'Athena, a map',
+    `"bucket","key","user_metadata"\r\n"logs","${DIGEST}","{signature=ab, signature-algorithm=SHA256withRSA}"\r\n`,
+  ],
+  ['Athena, JSON', `key,user_metadata\n${DIGEST},"{""signature"":""ab"",""signature-algorithm"":""SHA256withRSA""}"\n`],
+]
+
+t.test('the shapes of tools', async (t) => {
+  for (const [shape, text] of shapes) {
+    const answer = parseMetadata(Buffer.from(text))
+    t.same(answer.ok ? answer.metadata.lookup('logs', DIGEST) : answer.reason, found(A), shape)
+  }
 })
