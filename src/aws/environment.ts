@@ -1,9 +1,13 @@
 /** How the AWS SDK is opened and called. */
 import { setMaxListeners } from 'node:events'
+import { createRequire } from 'node:module'
 import pLimit from 'p-limit'
 import { VerifyTrailError } from '../errors.js'
 
 const environmentLimit = pLimit(1)
+
+/** Loads a part of the SDK: `import` would read all of it twice, once only for the names that it exports. */
+export const loadSdk: NodeJS.Require = createRequire(import.meta.url)
 
 /** The SDK looks for a configured endpoint in the profile of the environment only, and warns about Node 20 on stderr. */
 export function withSdkEnvironment<T>(profile: string | undefined, run: () => Promise<T>): Promise<T> {

@@ -1,8 +1,10 @@
 /** Plain HTTP/1.1 over kept connections. Sends paths as they are given, follows nothing, decodes nothing, repeats nothing. */
-import * as http from 'node:http'
-import * as https from 'node:https'
-import type { Socket } from 'node:net'
-import { type StallWatch, timedOut } from './stall-watch.js'
+import type { IncomingHttpHeaders } from 'node:http'
+import { createRequire } from 'node:module'
+import type { Dispatcher, Pool as HttpPool } from 'undici'
+import { TIMED_OUT } from './failure.js'
+import { HttpBody } from './http-body.js'
+import type { StallWatch } from './stall-watch.js'
 
 export interface Target {
   readonly secure: boolean
@@ -10,21 +12,35 @@ export interface Target {
   readonly port: number | undefined
 }
 
-// No limit on sockets: requests are counted elsewhere, and waiting for a socket would count as connecting.
-const AGENT = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY }
+export interface HttpAnswer {
+  readonly status: number
+  /** Names in lower case; values as Latin-1. */
+  readonly headers: Readonly<IncomingHttpHeaders>
+  readonly body: HttpBody
+}
+
+/** The client alone: loading all of undici takes longer than a thousand requests. */
+const Pool: typeof import('undici').Pool = createRequire(import.meta.url)('undici/lib/dispatcher/pool.js')
+
+/** Node's words for what undici says in its own. */
+const CODES: Readonly<Record<string, string>> = {
+  UND_ERR_CONNECT_TIMEOUT: TIMED_OUT,
+  UND_ERR_SOCKET: 'ECONNRESET',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'ECONNRESET',
+  UND_ERR_HEADERS_OVERFLOW: 'HPE_HEADER_OVERFLOW',
+}
 
 /**
  * Certificates are Node's matter: its roots, NODE_EXTRA_CA_CERTS, --use-system-ca. As with the SDK, HTTPS_PROXY and its kin
  * are not heeded.
  */
 export class HttpClient {
-  readonly agents: { readonly http: http.Agent; readonly https: https.Agent }
   readonly #connectTimeout: number
   readonly #watch: StallWatch
-  readonly #underWay = new WeakMap<AbortSignal, Set<http.ClientRequest>>()
+  readonly #pools = new Map<string, HttpPool>()
+  readonly #underWay = new WeakMap<AbortSignal, Set<HttpBody>>()
 
   constructor(connectTimeout: number, watch: StallWatch) {
-    this.agents = { http: new http.Agent(AGENT), https: new https.Agent(AGENT) }
     this.#connectTimeout = connectTimeout
     this.#watch = watch
   }
@@ -34,56 +50,62 @@ export class HttpClient {
    * @param path percent-encoded
    * @param headers names and values in turns
    */
-  get(target: Target, path: string, headers: readonly string[], signal: AbortSignal | undefined): Promise<http.IncomingMessage> {
-    const { host, port, secure } = target
-    const agent = secure ? this.agents.https : this.agents.http
+  get(target: Target, path: string, headers: string[], signal: AbortSignal | undefined): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
-      const options = { agent, host, port, path, method: 'GET', headers }
-      const request = secure ? https.request(options) : http.request(options)
-      const watched = this.#watch.start((error) => request.destroy(error))
-      let isAnswered = false
-      request.on('socket', (socket: Socket) => {
-        if (socket.connecting) this.#limitConnecting(request, socket, secure)
+      const underWay = signal === undefined ? undefined : this.#endingOn(signal)
+      const body = new HttpBody(this.#watch, (error) => {
+        underWay?.delete(body)
+        if (error !== undefined) reject(error)
       })
-      request.on('response', (response) => {
-        isAnswered = true
-        this.#watch.end(watched)
-        resolve(response)
-      })
-      request.on('error', reject)
-      // Not every end is an error: a connection may be upgraded to what nobody asked for.
-      request.on('close', () => {
-        this.#watch.end(watched)
-        if (!isAnswered) reject(Object.assign(new Error('no answer came'), { code: 'ECONNRESET' }))
-      })
-      if (signal !== undefined) this.#endOn(signal, request)
-      request.end()
+      underWay?.add(body)
+      const handler: Dispatcher.DispatchHandler = {
+        onRequestStart: (controller) => body.start(controller),
+        onResponseStart(_controller, status, headers) {
+          // Something to begin with: the answer is still to come.
+          if (status < 200) return
+          body.begin()
+          resolve({ status, headers, body })
+        },
+        onResponseData: (_controller, chunk) => body.add(chunk),
+        onResponseEnd: () => body.end(),
+        onResponseError: (_controller, error) => body.end(inNodesWords(error)),
+      }
+      this.#pool(target).dispatch({ path, method: 'GET', headers }, handler)
     })
   }
 
   close(): void {
-    this.agents.http.destroy()
-    this.agents.https.destroy()
+    for (const pool of this.#pools.values()) pool.destroy().catch(() => undefined)
+    this.#pools.clear()
   }
 
-  #limitConnecting(request: http.ClientRequest, socket: Socket, secure: boolean): void {
-    const timer = setTimeout(() => request.destroy(timedOut('no connection')), this.#connectTimeout)
-    const clear = (): void => clearTimeout(timer)
-    socket.once(secure ? 'secureConnect' : 'connect', clear)
-    socket.once('close', clear)
-  }
-
-  /** One listener for all requests of a signal. */
-  #endOn(signal: AbortSignal, request: http.ClientRequest): void {
-    const known = this.#underWay.get(signal)
-    const requests = known ?? new Set()
-    requests.add(request)
-    request.on('close', () => requests.delete(request))
-    if (known !== undefined) return
-    this.#underWay.set(signal, requests)
-    const destroyAll = (): void => {
-      for (const request of requests) request.destroy(new Error('aborted'))
+  #pool({ secure, host, port }: Target): HttpPool {
+    const address = host.includes(':') ? `[${host}]` : host
+    const origin = `${secure ? 'https' : 'http'}://${address}${port === undefined ? '' : `:${port}`}`
+    let pool = this.#pools.get(origin)
+    if (pool === undefined) {
+      // Requests are counted elsewhere, and so is what stalls.
+      pool = new Pool(origin, { connect: { timeout: this.#connectTimeout }, headersTimeout: 0, bodyTimeout: 0 })
+      this.#pools.set(origin, pool)
     }
-    signal.addEventListener('abort', destroyAll, { once: true })
+    return pool
   }
+
+  /** What is under way for a signal. One listener for all of it. */
+  #endingOn(signal: AbortSignal): Set<HttpBody> {
+    const known = this.#underWay.get(signal)
+    if (known !== undefined) return known
+    const bodies = new Set<HttpBody>()
+    this.#underWay.set(signal, bodies)
+    const endAll = (): void => {
+      for (const body of bodies) body.destroy(new Error('aborted'))
+    }
+    signal.addEventListener('abort', endAll, { once: true })
+    return bodies
+  }
+}
+
+function inNodesWords(error: Error): Error {
+  const code = CODES[String(Reflect.get(error, 'code'))] ?? (error.name === 'HTTPParserError' ? 'HPE_INVALID' : undefined)
+  return code === undefined ? error : Object.assign(new Error(error.message, { cause: error }), { code })
 }

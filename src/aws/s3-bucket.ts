@@ -1,20 +1,13 @@
 /** One bucket: requests to it are repeated where that may help, and sent to its own region. */
-import type {
-  GetObjectCommandOutput,
-  ListObjectsV2CommandInput,
-  ListObjectsV2CommandOutput,
-  ListObjectVersionsCommandInput,
-  ListObjectVersionsCommandOutput,
-} from '@aws-sdk/client-s3'
+import type { GetObjectCommandOutput, ListObjectVersionsCommandInput, ListObjectVersionsCommandOutput } from '@aws-sdk/client-s3'
 import { isRegion } from '../core/object-key.js'
 import { sendOptions } from './environment.js'
 import { type Failure, isWorthRepeating, parseFailure, TransferError } from './failure.js'
+import type { ListPage, ListQuery } from './listing.js'
 import type { ObjectAnswer, ObjectLane, ObjectRequest } from './object-lane.js'
 import type { S3Store } from './s3-store.js'
 
-export type ListQuery = Pick<ListObjectsV2CommandInput, 'Prefix' | 'Delimiter' | 'ContinuationToken' | 'MaxKeys'>
 export type VersionsQuery = Pick<ListObjectVersionsCommandInput, 'Prefix' | 'KeyMarker' | 'VersionIdMarker' | 'MaxKeys'>
-export type ListPage = ListObjectsV2CommandOutput
 
 interface Lane {
   readonly region: string
@@ -65,21 +58,18 @@ export class S3Bucket {
     }, signal)
   }
 
-  /** One page. XML cannot say every key (control characters, for one): keys come URL-encoded. */
+  /** One page. */
   list(query: ListQuery, signal: AbortSignal | undefined, attempts?: number): Promise<ListPage> {
-    const { sdk, payer } = this.store
-    const input = { Bucket: this.name, EncodingType: 'url' as const, ...payer, ...query }
-    const send = (region: string) => this.store.client(region).send(new sdk.ListObjectsV2Command(input), sendOptions(signal))
-    return this.#attempt(send, signal, attempts)
+    return this.#attempt(async (region) => (await this.objectLane(region)).list(query, signal), signal, attempts)
   }
 
   async *pages(query: ListQuery, signal: AbortSignal | undefined): AsyncGenerator<ListPage> {
     let token: string | undefined
     do {
-      const page = await this.list({ ...query, ...(token !== undefined && { ContinuationToken: token }) }, signal)
+      const page = await this.list({ ...query, ...(token !== undefined && { token }) }, signal)
       yield page
-      const next = page.IsTruncated ? page.NextContinuationToken : undefined
-      if (page.IsTruncated && (next === undefined || next === token)) throw new TransferError('cut', 'the listing does not go on')
+      const next = page.truncated ? page.token : undefined
+      if (page.truncated && (next === undefined || next === token)) throw new TransferError('cut', 'the listing does not go on')
       token = next
     } while (token !== undefined)
   }

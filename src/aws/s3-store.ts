@@ -5,12 +5,12 @@ import { VerifyTrailError } from '../errors.js'
 import { AdaptiveLimit } from './adaptive-limit.js'
 import { pauseLength } from './backoff.js'
 import { Credentials } from './credentials.js'
-import { checkEndpointUrl, invalidOption, withSdkEnvironment } from './environment.js'
+import { checkEndpointUrl, invalidOption, loadSdk, withSdkEnvironment } from './environment.js'
 import { type Failure, isCredentialsFailure, isExpired, isSkewed, isThrottled, parseFailure } from './failure.js'
 import { HttpClient } from './http-client.js'
 import type { ObjectLane } from './object-lane.js'
 import { SdkLane } from './sdk-lane.js'
-import { objectRequests } from './sdk-request.js'
+import { bucketRequests } from './sdk-request.js'
 import type { Identity } from './signature-v4.js'
 import { Clock, SignedLane } from './signed-lane.js'
 import { StallWatch } from './stall-watch.js'
@@ -63,6 +63,9 @@ const DEFAULTS = {
   requestPayer: false,
 }
 
+/** Requests are counted elsewhere, and waiting for a socket would count as connecting. */
+const SOCKETS = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY }
+
 export type S3Settings = Readonly<typeof DEFAULTS> & Pick<S3StoreOptions, 'lane'>
 
 export class S3Store {
@@ -113,15 +116,15 @@ export class S3Store {
 
   async objectLane(bucket: string, region: string): Promise<ObjectLane> {
     const input = { Bucket: bucket, ...this.payer }
+    const sdkLane = (): ObjectLane => new SdkLane(this.sdk, this.client(region), input, this.watch)
     if (this.settings.lane !== 'sdk') {
       const identity = await this.#credentials.get()
-      const requests = await objectRequests(this.sdk, { ...this.#config, region }, input, identity)
+      const requests = await bucketRequests(this.sdk, { ...this.#config, region }, input, identity)
       if (requests !== undefined) {
-        const means = { http: this.#http, watch: this.watch, credentials: this.#credentials, clock: this.#clock }
-        return new SignedLane(requests, means)
+        return new SignedLane(requests, { http: this.#http, credentials: this.#credentials, clock: this.#clock }, sdkLane)
       }
     }
-    return new SdkLane(this.sdk, this.client(region), input)
+    return sdkLane()
   }
 
   /** Whether the cause of a failure is gone, so that the same request will do now. */
@@ -164,8 +167,8 @@ export class S3Store {
         requestTimeout: idleTimeout,
         throwOnRequestTimeout: true,
         socketTimeout: idleTimeout,
-        httpAgent: this.#http.agents.http,
-        httpsAgent: this.#http.agents.https,
+        httpAgent: SOCKETS,
+        httpsAgent: SOCKETS,
       },
     }
   }
@@ -177,7 +180,7 @@ export function openS3Store(name: string, options: S3StoreOptions): Promise<S3St
   const { endpointUrl, profile } = options
   checkEndpointUrl(endpointUrl)
   return withSdkEnvironment(profile, async () => {
-    const sdk = await import('@aws-sdk/client-s3')
+    const sdk: Sdk = loadSdk('@aws-sdk/client-s3')
     const probe = new sdk.S3Client({ ...(profile && { profile }) })
     try {
       const region = options.region || (await probe.config.region().catch(() => '')) || 'us-east-1'

@@ -69,8 +69,10 @@ const PLAIN = /^[A-Za-z0-9\-._~/]*$/
 
 /** A key in a path: each part encoded once, `/` kept, `.` and `..` and empty parts left as they are. Throws for a lone surrogate. */
 export function encodeKey(key: string): string {
-  if (PLAIN.test(key)) return key
-  return encodeURIComponent(key)
-    .replaceAll('%2F', '/')
-    .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+  return PLAIN.test(key) ? key : encodeStrictly(key).replaceAll('%2F', '/')
+}
+
+/** All but what RFC 3986 leaves alone. Throws for a lone surrogate. */
+export function encodeStrictly(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 }

@@ -1,14 +1,13 @@
-/** Objects by requests of our own making: the least that S3 needs, for many small objects. */
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import type { Readable } from 'node:stream'
+/** A bucket by requests of our own making: the least that S3 needs, for many small objects. */
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Credentials } from './credentials.js'
 import { LONGEST_DOCUMENT, parseErrorDocument } from './error-document.js'
 import { AnswerError, isSkewed, parseRetryAfter } from './failure.js'
-import type { HttpClient } from './http-client.js'
-import type { ObjectAnswer, ObjectLane, ObjectRequest } from './object-lane.js'
-import type { ObjectRequests } from './sdk-request.js'
+import type { HttpAnswer, HttpClient } from './http-client.js'
+import { type ListPage, type ListQuery, LONGEST_LISTING, listingQuery, parseListing } from './listing.js'
+import type { ObjectAnswer, ObjectBody, ObjectLane, ObjectRequest } from './object-lane.js'
+import type { BucketRequests } from './sdk-request.js'
 import { amzDate, encodeKey, type Identity, NO_PAYLOAD } from './signature-v4.js'
-import type { StallWatch } from './stall-watch.js'
 
 /** What AWS's clock says, as far as it is known. */
 export class Clock {
@@ -38,34 +37,54 @@ const CODE = /^[\w.-]{1,100}$/
 /** What the lanes of a store have in common. */
 export interface LaneMeans {
   readonly http: HttpClient
-  readonly watch: StallWatch
   readonly credentials: Credentials
   readonly clock: Clock
 }
 
 export class SignedLane implements ObjectLane {
-  readonly #requests: ObjectRequests
+  readonly #requests: BucketRequests
   readonly #means: LaneMeans
 
-  constructor(requests: ObjectRequests, means: LaneMeans) {
+  readonly #fallBack: () => ObjectLane
+  /** Listings of this store are for the SDK to read. */
+  #listsOddly = false
+
+  /** @param fallBack the SDK's way */
+  constructor(requests: BucketRequests, means: LaneMeans, fallBack: () => ObjectLane) {
     this.#requests = requests
     this.#means = means
+    this.#fallBack = fallBack
   }
 
-  async get(request: ObjectRequest, signal: AbortSignal | undefined): Promise<ObjectAnswer> {
+  async get({ key, from, etag }: ObjectRequest, signal: AbortSignal | undefined): Promise<ObjectAnswer> {
+    const part = [...(from === undefined ? [] : ['range', `bytes=${from}-`]), ...(etag === undefined ? [] : ['if-match', etag])]
+    const answer = await this.#send(this.#requests.basePath + encodeKey(key), '', part, signal)
+    if (answer.status === 200 || answer.status === 206) return parseAnswer(answer)
+    throw await this.#refusal(answer)
+  }
+
+  async list(query: ListQuery, signal: AbortSignal | undefined): Promise<ListPage> {
+    if (this.#listsOddly) return this.#fallBack().list(query, signal)
+    const answer = await this.#send(this.#requests.basePath, listingQuery(query), [], signal)
+    if (answer.status !== 200) throw await this.#refusal(answer)
+    const page = parseListing(await textOf(answer.body, LONGEST_LISTING))
+    if (page !== undefined) return page
+    // Damaged on its way, or not in S3's form: the SDK will tell.
+    this.#listsOddly = true
+    return this.#fallBack().list(query, signal)
+  }
+
+  async #send(path: string, query: string, more: readonly string[], signal: AbortSignal | undefined): Promise<HttpAnswer> {
     const { credentials, http } = this.#means
     const asked = credentials.get()
     const identity = asked instanceof Promise ? await asked : asked
     signal?.throwIfAborted()
-    const path = this.#requests.basePath + encodeKey(request.key)
-    const answer = await http.get(this.#requests.target, path, this.#headers(path, request, identity), signal)
-    // A body that nobody reads may break off all the same.
-    answer.on('error', () => undefined)
-    if (answer.statusCode === 200 || answer.statusCode === 206) return parseAnswer(answer)
-    throw await this.#refusal(answer)
+    const headers = this.#headers(path, query, identity)
+    headers.push(...more)
+    return http.get(this.#requests.target, query === '' ? path : `${path}?${query}`, headers, signal)
   }
 
-  #headers(path: string, { from, etag }: ObjectRequest, identity: Identity): string[] {
+  #headers(path: string, query: string, identity: Identity): string[] {
     const { host, signedHeaders, otherHeaders, signer } = this.#requests
     const date = this.#means.clock.date()
     const headers: (readonly [string, string])[] = [
@@ -76,21 +95,13 @@ export class SignedLane implements ObjectLane {
     ]
     if (identity.sessionToken) headers.push(['x-amz-security-token', identity.sessionToken])
     if (headers.length > 3) headers.sort(([a], [b]) => (a < b ? -1 : 1))
-    const authorization = signer.authorization(
-      { method: 'GET', path, query: '', headers, payloadHash: NO_PAYLOAD },
-      identity,
-      date,
-    )
-    const all = headers.flat()
-    all.push('authorization', authorization, ...otherHeaders)
-    if (from !== undefined) all.push('range', `bytes=${from}-`)
-    if (etag !== undefined) all.push('if-match', etag)
-    return all
+    const toSign = { method: 'GET', path, query, headers, payloadHash: NO_PAYLOAD }
+    const authorization = signer.authorization(toSign, identity, date)
+    return [...headers.flat(), 'authorization', authorization, ...otherHeaders]
   }
 
-  async #refusal(answer: IncomingMessage): Promise<AnswerError> {
-    const { statusCode: status = 0, headers } = answer
-    const document = parseErrorDocument(await this.#start(answer)) ?? new Map<string, string>()
+  async #refusal({ status, headers, body }: HttpAnswer): Promise<AnswerError> {
+    const document = parseErrorDocument(await textOf(body, LONGEST_DOCUMENT)) ?? new Map<string, string>()
     const retryAfter = parseRetryAfter(headers['retry-after'], headers.date)
     const region = one(headers['x-amz-bucket-region']) ?? document.get('Region')
     // The SDK's words for what has none.
@@ -100,40 +111,34 @@ export class SignedLane implements ObjectLane {
     if (isSkewed(failure)) this.#means.clock.setTo(document.get('ServerTime') ?? headers.date)
     return new AnswerError(failure)
   }
-
-  /** All of a body that may be an error document; nothing of another. Rejects where it breaks off: half an answer is none. */
-  async #start(body: Readable): Promise<string> {
-    const chunks: Buffer[] = []
-    let length = 0
-    const watched = this.#means.watch.start((error) => body.destroy(error))
-    try {
-      for await (const chunk of body) {
-        chunks.push(chunk)
-        length += chunk.length
-        if (length > LONGEST_DOCUMENT) return ''
-      }
-    } finally {
-      this.#means.watch.end(watched)
-    }
-    return Buffer.concat(chunks).toString()
-  }
 }
 
-function parseAnswer(answer: IncomingMessage): ObjectAnswer {
-  const { headers } = answer
+/** All of a body that has no more than so many bytes; nothing of another. Rejects where it breaks off: half an answer is none. */
+async function textOf(body: ObjectBody, most: number): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of body) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > most) return ''
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function parseAnswer({ headers, body }: HttpAnswer): ObjectAnswer {
   const length = headers['content-length']
   return {
-    body: answer,
+    body,
     length: length === undefined ? undefined : Number(length),
-    range: headers['content-range'],
-    etag: headers.etag,
+    range: one(headers['content-range']),
+    etag: one(headers.etag),
     metadata: metadataIn(headers),
   }
 }
 
 const METADATA = 'x-amz-meta-'
 
-/** Node gives names in lower case, and has joined those that stand there twice. */
+/** Names that stand there twice have both values. */
 function metadataIn(headers: IncomingHttpHeaders): Record<string, string> {
   const metadata: Record<string, string> = {}
   for (const name in headers) {

@@ -34,6 +34,12 @@ export class StallWatch {
     return watched
   }
 
+  /** From now on it has all the time again. */
+  again(watched: Watched): void {
+    watched.received = 0
+    watched.quarters = -1
+  }
+
   end(watched: Watched): void {
     this.#watched.delete(watched)
   }
@@ -48,14 +54,10 @@ export class StallWatch {
       if (watched.resting || ++watched.quarters < QUARTERS) continue
       if (watched.received < LEAST_PROGRESS) {
         this.end(watched)
-        watched.giveUp(timedOut('stalled'))
+        watched.giveUp(Object.assign(new Error('stalled'), { code: TIMED_OUT }))
       }
       watched.received = 0
       watched.quarters = 0
     }
   }
-}
-
-export function timedOut(what: string): Error {
-  return Object.assign(new Error(what), { code: TIMED_OUT })
 }

@@ -1,7 +1,7 @@
 /** CloudTrail itself: its public keys, and where a trail delivers. The AWS SDK is loaded at the first question. */
 import type { CloudTrailClient, CloudTrailClientConfig, ListPublicKeysCommandOutput, Trail } from '@aws-sdk/client-cloudtrail'
 import pLimit from 'p-limit'
-import { checkEndpointUrl, sendOptions, withSdkEnvironment } from '../aws/environment.js'
+import { checkEndpointUrl, loadSdk, sendOptions, withSdkEnvironment } from '../aws/environment.js'
 import { describeFailure, isCredentialsFailure, isWorthRepeating, parseFailure } from '../aws/failure.js'
 import { isRegion } from '../core/object-key.js'
 import { mergePublicKeys, type PublicKeyEntry, type PublicKeyList, parsePublicKey } from '../core/public-keys.js'
@@ -286,7 +286,7 @@ function onDemand(options: CloudTrailOptions): () => Promise<Session> {
 
 function openSession({ endpointUrl, profile, maxAttempts = 4 }: CloudTrailOptions): Promise<Session> {
   return withSdkEnvironment(profile, async () => {
-    const sdk = await import('@aws-sdk/client-cloudtrail')
+    const sdk: Sdk = loadSdk('@aws-sdk/client-cloudtrail')
     const probe = new sdk.CloudTrailClient({ region: 'us-east-1', ...(profile && { profile }) })
     try {
       const endpoint = endpointUrl ?? (await probe.config.serviceConfiguredEndpoint?.())

@@ -1,13 +1,12 @@
 /** A bucket on AWS S3 or on any S3-compatible store. The AWS SDK is loaded when a source is opened, not before. */
-import type { Readable } from 'node:stream'
-import { collectBody } from '../aws/collect-body.js'
 import { invalidOption } from '../aws/environment.js'
 import { describeFailure, type Failure, isCredentialsFailure, parseFailure, reasonOf, TransferError } from '../aws/failure.js'
-import type { ObjectAnswer } from '../aws/object-lane.js'
-import { type ListPage, S3Bucket } from '../aws/s3-bucket.js'
+import type { ListPage } from '../aws/listing.js'
+import type { ObjectAnswer, ObjectBody } from '../aws/object-lane.js'
+import { S3Bucket } from '../aws/s3-bucket.js'
 import { cannotOpen, credentialsError, openS3Store, type S3Store, type S3StoreOptions } from '../aws/s3-store.js'
 import { SignedLane } from '../aws/signed-lane.js'
-import { LEAST_PROGRESS, type StallWatch } from '../aws/stall-watch.js'
+import { LEAST_PROGRESS } from '../aws/stall-watch.js'
 import { VerifyTrailError } from '../errors.js'
 import { answerTo } from './s3-answers.js'
 import { S3Versions } from './s3-versions.js'
@@ -81,7 +80,7 @@ class S3Source implements Source {
   async check({ signal, lane }: S3SourceOptions): Promise<void> {
     const attempts = Math.min(OPENING_ATTEMPTS, this.#store.settings.maxAttempts)
     try {
-      await this.#bucket.list({ Prefix: this.prefix, MaxKeys: 1 }, signal, attempts)
+      await this.#bucket.list({ prefix: this.prefix, maxKeys: 1 }, signal, attempts)
     } catch (error) {
       signal?.throwIfAborted()
       const problem = openingProblem(parseFailure(error), this.name, error)
@@ -95,10 +94,10 @@ class S3Source implements Source {
     const folders: string[] = []
     const objects: (ListedObject | UnlistedPart)[] = []
     try {
-      for await (const page of this.#bucket.pages({ Prefix: prefix, Delimiter: '/' }, signal)) {
+      for await (const page of this.#bucket.pages({ prefix, delimiter: '/' }, signal)) {
         for (const object of listedOn(page)) objects.push(object)
-        for (const common of page.CommonPrefixes ?? []) {
-          const folder = decodeKey(common.Prefix ?? '', page)
+        for (const prefix of page.prefixes) {
+          const folder = decodeKey(prefix, page)
           if (typeof folder === 'string') folders.push(folder)
           else objects.push(folder)
         }
@@ -109,11 +108,15 @@ class S3Source implements Source {
     }
   }
 
-  async *list(prefix: string, { signal }: ListOptions = {}): AsyncGenerator<ListedObject | UnlistedPart> {
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListedObject | UnlistedPart> {
+    for await (const page of this.pages(prefix, options)) yield* page
+  }
+
+  async *pages(prefix: string, { signal }: ListOptions = {}): AsyncGenerator<readonly (ListedObject | UnlistedPart)[]> {
     try {
-      for await (const page of this.#bucket.pages({ Prefix: prefix }, signal)) yield* listedOn(page)
+      for await (const page of this.#bucket.pages({ prefix }, signal)) yield [...listedOn(page)]
     } catch (error) {
-      yield { ...answerToListing(error, signal), key: prefix }
+      yield [{ ...answerToListing(error, signal), key: prefix }]
     }
   }
 
@@ -149,18 +152,18 @@ class S3Source implements Source {
     if (length === undefined || length > WHOLE_OBJECT_LIMIT) {
       return { kind: 'object', body: this.#chunks(body, { key, length, etag, signal }), metadata }
     }
-    return collectBody(body, length, this.#store.watch).then((body) => ({ kind: 'object', body, metadata }))
+    return body.whole(length).then((body) => ({ kind: 'object', body, metadata }))
   }
 
   /** Goes on where the body broke off, as long as the object is the same and each part brings some progress. */
-  async *#chunks(first: Readable, object: LargeObject): AsyncGenerator<Uint8Array> {
-    const { settings, watch } = this.#store
+  async *#chunks(first: ObjectBody, object: LargeObject): AsyncGenerator<Uint8Array> {
+    const { settings } = this.#store
     let stream = first
     let offset = 0
     let tried = { from: 0, times: 1 }
     for (;;) {
       try {
-        for await (const chunk of paced(stream, watch)) {
+        for await (const chunk of stream) {
           offset += chunk.length
           yield chunk
         }
@@ -177,8 +180,8 @@ class S3Source implements Source {
     }
   }
 
-  async #resume({ key, etag, signal }: LargeObject, from: number): Promise<Readable> {
-    const takeRest = ({ body, range }: ObjectAnswer): Readable => {
+  async #resume({ key, etag, signal }: LargeObject, from: number): Promise<ObjectBody> {
+    const takeRest = ({ body, range }: ObjectAnswer): ObjectBody => {
       if (range?.startsWith(`bytes ${from}-`)) return body
       throw refuse(body, new TransferError('cut', 'the store does not go on where a body broke off'))
     }
@@ -198,15 +201,15 @@ interface LargeObject {
 }
 
 function* listedOn(page: ListPage): Generator<ListedObject | UnlistedPart> {
-  for (const { Key = '', Size = 0 } of page.Contents ?? []) {
-    const key = decodeKey(Key, page)
-    yield typeof key === 'string' ? { kind: 'object', key, size: Size } : key
+  for (const { key: name, size } of page.objects) {
+    const key = decodeKey(name, page)
+    yield typeof key === 'string' ? { kind: 'object', key, size } : key
   }
 }
 
 /** S3 writes a space as `+`. What is no UTF-8 cannot be asked for by name. */
 function decodeKey(text: string, page: ListPage): string | UnlistedPart {
-  if (page.EncodingType !== 'url') return text
+  if (!page.urlEncoded || !/[%+]/.test(text)) return text
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {
@@ -214,24 +217,9 @@ function decodeKey(text: string, page: ListPage): string | UnlistedPart {
   }
 }
 
-function refuse(body: Readable, error: TransferError): TransferError {
-  body.destroy()
+function refuse(body: ObjectBody, error: TransferError): TransferError {
+  body.destroy(error)
   return error
-}
-
-/** The chunks of a body, which is broken off when it stalls. Only the time spent waiting for the store counts. */
-async function* paced(stream: Readable, watch: StallWatch): AsyncGenerator<Uint8Array> {
-  const watched = watch.start((error) => stream.destroy(error))
-  try {
-    for await (const chunk of stream) {
-      watched.received += chunk.length
-      watched.resting = true
-      yield chunk
-      watched.resting = false
-    }
-  } finally {
-    watch.end(watched)
-  }
 }
 
 function answerToListing(error: unknown, signal: AbortSignal | undefined): UnreadableObject {

@@ -6,6 +6,7 @@ import { Credentials, type CredentialsProvider } from '../../src/aws/credentials
 import { LONGEST_DOCUMENT, parseErrorDocument } from '../../src/aws/error-document.js'
 import { parseRetryAfter } from '../../src/aws/failure.js'
 import { HttpClient } from '../../src/aws/http-client.js'
+import { parseListing } from '../../src/aws/listing.js'
 import { StallWatch } from '../../src/aws/stall-watch.js'
 
 t.test('an error document is read as far as S3 writes it', async (t) => {
@@ -54,6 +55,41 @@ t.test('an error document is read as far as S3 writes it', async (t) => {
     ['nothing but opening brackets', '<'.repeat(60_000)],
   ] as const
   for (const [sentence, text] of others) t.equal(read(text), undefined, sentence)
+})
+
+t.test('a listing is read as far as S3 writes it, and nothing of it is left out', async (t) => {
+  const page = (inner: string): string =>
+    `<?xml version="1.0"?>\n<ListBucketResult xmlns="x"><Name>b</Name>${inner}</ListBucketResult>`
+  const object = '<Contents><Key>a&amp;b</Key><ETag>&quot;e&quot;</ETag><Size>7</Size><Owner><ID>i</ID></Owner></Contents>'
+  const end = '<IsTruncated>false</IsTruncated>'
+  const folder = '<CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes>'
+  const whole = { prefixes: [], urlEncoded: false, truncated: false, token: undefined }
+  t.same(parseListing(page(end)), { ...whole, objects: [] })
+  t.same(parseListing(page(`${end}${object}${object}${folder}`)), {
+    ...whole,
+    objects: [
+      { key: 'a&b', size: 7 },
+      { key: 'a&b', size: 7 },
+    ],
+    prefixes: ['p/'],
+  })
+  const more = '<IsTruncated>true</IsTruncated><NextContinuationToken>t=</NextContinuationToken><EncodingType>url</EncodingType>'
+  t.same(parseListing(page(more)), { objects: [], prefixes: [], urlEncoded: true, truncated: true, token: 't=' })
+  const others = [
+    ['nothing', ''],
+    ['an error', '<Error><Code>InternalError</Code></Error>'],
+    ['cut short', page(`${end}${object}`).slice(0, -30)],
+    ['not said whether it goes on', page(object)],
+    ['said twice', page(end + end)],
+    ['neither true nor false', page('<IsTruncated>TRUE</IsTruncated>')],
+    ['an object without a key', page(`${end}<Contents><Size>7</Size></Contents>`)],
+    ['an object without a size', page(`${end}<Contents><Key>k</Key></Contents>`)],
+    ['an object with two keys', page(`${end}<Contents><Key>k</Key><Key>l</Key><Size>7</Size></Contents>`)],
+    ['a size that is none', page(`${end}<Contents><Key>k</Key><Size>-7</Size></Contents>`)],
+    ['CDATA', page(`${end}<Contents><Key><![CDATA[k]]></Key><Size>7</Size></Contents>`)],
+    ['a comment', page(`${end}<!-- ${object} -->`)],
+  ] as const
+  for (const [sentence, text] of others) t.equal(parseListing(text), undefined, sentence)
 })
 
 t.test('pauses grow, are random, and heed the store within bounds', async (t) => {

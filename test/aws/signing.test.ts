@@ -1,6 +1,6 @@
 import * as sdk from '@aws-sdk/client-s3'
 import t from 'tap'
-import { objectRequests } from '../../src/aws/sdk-request.js'
+import { bucketRequests } from '../../src/aws/sdk-request.js'
 import { amzDate, encodeKey, NO_PAYLOAD, Signer } from '../../src/aws/signature-v4.js'
 import { isolate } from './misbehaving-store.js'
 
@@ -85,7 +85,7 @@ t.test('dates and keys are written as AWS does', async (t) => {
 t.test('objects are asked for where the SDK would ask, and as it would', async (t) => {
   const token = { ...EXAMPLE, sessionToken: 'token/+=' }
   const requests = (bucket: string, config: sdk.S3ClientConfig = {}, payer: { RequestPayer?: 'requester' } = {}) =>
-    objectRequests(
+    bucketRequests(
       sdk,
       {
         region: 'eu-west-3',
