@@ -17,7 +17,7 @@ export type ErrorCode =
   | 'ERR_LISTING_ORDER'
   /** Under `doubleCheck`: two implementations that must agree did not. */
   | 'ERR_DISAGREEMENT'
-  /** A report cannot be written. */
+  /** A report cannot be written, or read back. */
   | 'ERR_REPORT'
 
 /** Test `error.code`, not the message: messages are for people and may change. */

@@ -48,6 +48,25 @@ t.test('what a terminal picture shows is what the command prints', async (t) => 
   }
 })
 
+t.test('the queries of docs/reports.md answer, where their tools are', async (t) => {
+  const dir = t.testdir({})
+  const source = join(ROOT, 'fixtures/cases/demo')
+  const keys = join(source, 'public-keys.json')
+  await verifyTrailCommand([join(source, 'example-trail-logs'), '--public-keys', keys, '-o', join(dir, 'results.ndjson')])
+  for (const tool of ['jq', 'duckdb']) {
+    const queries = blocks('docs/reports.md', `${tool} run`)
+    t.ok(queries.length > 0)
+    for (const query of queries) {
+      const answer = await execute('bash', ['-c', `command -v ${tool} >/dev/null || exit 99; ${query}`], { cwd: dir }).catch(
+        (error: unknown) => error,
+      )
+      if (typeof answer === 'object' && answer !== null && 'code' in answer && answer.code === 99)
+        t.comment(`SKIPPED: no ${tool} here`)
+      else t.match(answer, { stdout: /LOG_FILE_MODIFIED|missing/ }, query)
+    }
+  }
+})
+
 t.test('docs/findings.md has a heading for each code, with its verdict', async (t) => {
   const headings = [...page('docs/findings.md').matchAll(/^### ([A-Z_]+)\n\n\*(\w+)\*/gm)].map(([, code = '', verdict]) => [
     code,
@@ -58,7 +77,7 @@ t.test('docs/findings.md has a heading for each code, with its verdict', async (
 
 t.test('docs/cli.md has every option of the help', async (t) => {
   const text = page('docs/cli.md')
-  for (const words of [['--help'], ['keys', '--help']]) {
+  for (const words of [['--help'], ['keys', '--help'], ['report', '--help']]) {
     const { stdout } = await verifyTrailCommand(words)
     const options = stdout.match(/(?<=^ {2}(-\w, )?)--[a-z-]+/gm) ?? []
     t.ok(options.length > 5)

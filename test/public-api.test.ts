@@ -21,7 +21,7 @@ function code(folder: string): { name: string; text: string }[] {
 }
 
 t.test('the package has two doors', async (t) => {
-  t.strictSame(Object.keys(manifest.exports), ['.', './s3', './package.json'])
+  t.strictSame(Object.keys(manifest.exports), ['.', './s3', './schema/report.schema.json', './package.json'])
   t.equal(manifest.version, VERSION)
   t.strictSame(Object.keys(library).sort(), [
     'BodyError',
@@ -47,6 +47,7 @@ t.test('the package has two doors', async (t) => {
     'parsePublicKeyList',
     'prometheusReport',
     'readPublicKeyFile',
+    'readReport',
     'textReport',
     'verifySignature',
     'verifyTrail',

@@ -1,6 +1,7 @@
 /** The forms for machines: every fixture case's results as CSV, JUnit, OCSF, ASFF, Prometheus and EMF. */
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import type { AwsSecurityFinding } from '@aws-sdk/client-securityhub'
 import { Ajv2020 } from 'ajv/dist/2020.js'
@@ -9,6 +10,7 @@ import type { Result } from '../src/core/results.js'
 import { directorySource } from '../src/index.js'
 import { type AsffFinding, asffFinding } from '../src/reports/asff.js'
 import { formOfName, REPORT_FORMS, type ReportForm, reportWriter } from '../src/reports/forms.js'
+import { readReport } from '../src/reports/read-report.js'
 import { type Case, casePath, readCases, runCase } from './support/cases.js'
 import { gap, keyUnknown, modified, summary } from './support/results.js'
 
@@ -162,3 +164,98 @@ t.test('metrics name every code, and a run that proves nothing is told from a qu
   for (const { Name } of emf._aws.CloudWatchMetrics[0].Metrics) t.type(emf[Name], 'number', Name)
   t.match(emf, { Valid: 0, InvalidFindings: 1, Source: './x', _aws: { Timestamp: 1769904001000 } })
 })
+
+t.test('the schema fits what is written, and what is written is read back', async (t) => {
+  const schema = JSON.parse(readFileSync(new URL('../schema/report.schema.json', import.meta.url), 'utf8'))
+  const report = ajv.addSchema(schema, 'report').compile(schema)
+  const record = ajv.compile({ $ref: 'report#/$defs/record' })
+  const dir = t.testdir({})
+  for (const one of casesOfEveryCode()) {
+    const sources = await Promise.all(one.sources.map((folder) => directorySource(`${casePath(one.name)}/${folder}`)))
+    const { results } = await runCase(one, sources)
+    for (const form of ['json', 'ndjson'] as const) {
+      const path = join(dir, `report.${form}`)
+      const text = await written(form, results)
+      writeFileSync(path, text)
+      const texts = form === 'json' ? [text] : text.trimEnd().split('\n')
+      const fits = form === 'json' ? report : record
+      t.ok(
+        texts.every((each) => fits(JSON.parse(each))),
+        `${one.name}: ${form} ${ajv.errorsText(fits.errors)}`,
+      )
+      const back: Result[] = []
+      for await (const result of readReport(path)) back.push(result)
+      for (const again of ['html', 'json', 'csv', 'coverage-csv', 'text'] as const)
+        t.equal(await written(again, back), await written(again, results), `${one.name}: ${again} from ${form}`)
+    }
+  }
+})
+
+const SUMMED = { ...summary('invalid').summary, findings: { LOG_FILE_MODIFIED: 1, COVERAGE_GAP: 1 } }
+
+t.test('a file that is no report, or does not add up, is refused with a sentence', async (t) => {
+  const path = join(t.testdir({}), 'report.json')
+  const whole = JSON.parse(await written('json', [modified(), gap(), summary('invalid', { summary: SUMMED })]))
+  const rows: [string, (report: typeof whole) => unknown, RegExp][] = [
+    ['no JSON', () => '{', /not valid JSON/],
+    ['an array', () => [], /the report must be object/],
+    ['another version', (report) => ({ ...report, schemaVersion: 2 }), /schemaVersion must be 1, not 2/],
+    ['no findings', ({ findings: _, ...report }) => report, /has no findings/],
+    [
+      'an unknown code',
+      (report) => ({ ...report, findings: [{ ...report.findings[0], code: 'X\u001b' }] }),
+      /code is "X\\u001b", which is not known/,
+    ],
+    [
+      'a field of another type',
+      (report) => ({ ...report, findings: [{ ...report.findings[0], listedBy: 'x' }] }),
+      /findings\[0\]\.listedBy must be array/,
+    ],
+    [
+      'a field that is missing',
+      (report) => ({ ...report, findings: [{ ...report.findings[0], expected: undefined }] }),
+      /findings\[0\] has no expected/,
+    ],
+    ['a time that is none', (report) => ({ ...report, run: { ...report.run, finishedAt: 'now' } }), /run\.finishedAt is "now"/],
+    ['a better verdict', (report) => ({ ...report, verdict: 'valid' }), /does not add up: its verdict is valid/],
+    [
+      'a finding that was taken out',
+      (report) => ({ ...report, findings: report.findings.slice(1) }),
+      /does not add up: 0 LOG_FILE_MODIFIED/,
+    ],
+    [
+      'an interrupted run that is valid',
+      (report) => ({
+        ...report,
+        verdict: 'valid',
+        findings: [],
+        chains: [],
+        summary: { ...SUMMED, findings: {} },
+        run: { ...report.run, interrupted: true },
+      }),
+      /make it unverified/,
+    ],
+  ]
+  for (const [name, change, message] of rows) {
+    const changed = change(structuredClone(whole))
+    writeFileSync(path, typeof changed === 'string' ? changed : JSON.stringify(changed))
+    await t.rejects(readAll(path), { name: 'VerifyTrailError', code: 'ERR_REPORT', message }, name)
+  }
+  writeFileSync(
+    path,
+    JSON.stringify({ ...whole, added: 1, findings: whole.findings.map((each: object) => ({ ...each, added: [] })) }),
+  )
+  await t.resolves(readAll(path), 'what a later version adds is passed over')
+  await t.rejects(readAll(join(path, 'x')), { code: 'ERR_REPORT' }, 'a file that is not there')
+  const lines = `${path}.ndjson`
+  writeFileSync(lines, await written('ndjson', [modified()]))
+  await t.rejects(readAll(lines), { message: /no summary/ })
+  writeFileSync(lines, `${await written('ndjson', [modified()])}{"kind":"log-file"}\n`)
+  await t.rejects(readAll(lines), { message: /line 2: record has no/ })
+})
+
+async function readAll(path: string): Promise<Result[]> {
+  const results: Result[] = []
+  for await (const result of readReport(path)) results.push(result)
+  return results
+}

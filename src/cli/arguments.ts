@@ -2,7 +2,7 @@
 import { type Command, CommanderError } from 'commander'
 import { VerifyTrailError } from '../errors.js'
 import type { ReportForm } from '../reports/forms.js'
-import { keysCommand, verifyCommand } from './command-options.js'
+import { keysCommand, reportCommand, verifyCommand } from './command-options.js'
 import { type NamedOutput, type ReportTarget, reportTargets } from './report-target.js'
 import type { Place, TrailArn } from './values.js'
 
@@ -51,6 +51,19 @@ export interface KeysCommand extends AwsOptions {
   readonly quiet: boolean
 }
 
+/** `verify-trail report` */
+export interface ReportCommand {
+  readonly command: 'report'
+  /** The saved report. */
+  readonly source: string
+  /** The form of what goes to stdout; null where files were asked for. */
+  readonly form: ReportForm | null
+  readonly outputs: readonly ReportTarget[]
+  readonly verbose: boolean
+  readonly quiet: boolean
+  readonly color: boolean
+}
+
 /** Help or version: printed, and done. */
 export interface PrintCommand {
   readonly command: 'print'
@@ -84,15 +97,18 @@ interface VerifyFlags extends SharedFlags {
   readonly color: boolean
 }
 
+type ReportFlags = Pick<VerifyFlags, 'output' | 'format' | 'verbose' | 'quiet' | 'color'>
+
 interface KeysFlags extends SharedFlags {
   readonly output?: string
 }
 
 /** What is to be done. Throws `ERR_INVALID_OPTION` with a sentence for the user. */
-export function parseArguments(words: readonly string[]): VerifyCommand | KeysCommand | PrintCommand {
+export function parseArguments(words: readonly string[]): VerifyCommand | KeysCommand | ReportCommand | PrintCommand {
   const [first, ...rest] = words
   if (first === 'help' && rest.length === 0) return parseArguments(['--help'])
-  return first === 'keys' ? parseKeys(rest) : parseVerify(words)
+  if (first === 'keys') return parseKeys(rest)
+  return first === 'report' ? parseReport(rest) : parseVerify(words)
 }
 
 function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
@@ -101,8 +117,9 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   if (printed !== undefined) return { command: 'print', text: printed }
   const flags = command.opts<VerifyFlags>()
   const sources = command.args[0] === 'verify' ? command.args.slice(1) : command.args
-  if (command.args[0] === 'keys')
-    throw usageError("'keys' comes first: verify-trail keys [options] (for a directory of that name: ./keys)")
+  const [first = ''] = command.args
+  if (first === 'keys' || first === 'report')
+    throw usageError(`'${first}' comes first: verify-trail ${first} [options] (for a directory of that name: ./${first})`)
   checkRange(flags)
   checkSources(sources)
   if (sources.length === 0 && flags.trailArn === undefined) {
@@ -128,6 +145,17 @@ function verifyOptions(flags: VerifyFlags, sources: readonly string[]): Omit<Ver
   const form = json ? 'json' : ndjson ? 'ndjson' : 'text'
   const given = { accountIds, regions, trails, outputs: reportTargets(output, format) }
   return { ...others, ...given, command: 'verify', sources, form, unvalidatedTrails, doubleCheck, verbose, quiet }
+}
+
+function parseReport(words: readonly string[]): ReportCommand | PrintCommand {
+  const command = reportCommand()
+  const printed = parse(command, words)
+  if (printed !== undefined) return { command: 'print', text: printed }
+  const { output = [], format, verbose = false, quiet = false, color } = command.opts<ReportFlags>()
+  const [source, ...more] = command.args
+  if (source === undefined || more.length > 0) throw usageError('give one report: verify-trail report report.json -o report.html')
+  if (output.length === 0) return { command: 'report', source, form: format ?? 'text', outputs: [], verbose, quiet, color }
+  return { command: 'report', source, form: null, outputs: reportTargets(output, format), verbose, quiet, color }
 }
 
 function parseKeys(words: readonly string[]): KeysCommand | PrintCommand {

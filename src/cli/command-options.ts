@@ -16,7 +16,9 @@ const REPORT = 'Reports:'
 /** `verify-trail [verify]`. One command and not a subcommand: its options may stand before its name, and help shows all at once. */
 export function verifyCommand(): Command {
   const command = new Command('verify-trail')
-    .usage('[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json')
+    .usage(
+      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html',
+    )
     .description('Proves, or disproves, the integrity of AWS CloudTrail logs: digest chains, signatures and every log file.')
     .argument(
       '[source...]',
@@ -111,6 +113,22 @@ function reportOptions(): Option[] {
     new Option('--no-progress', 'no progress on stderr'),
     new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'),
   ]
+}
+
+/** `verify-trail report`. */
+export function reportCommand(): Command {
+  const command = new Command('verify-trail report')
+    .usage('(report.json | report.ndjson) [-o FILE…]')
+    .description('A saved report in other forms. It reads no log file and verifies nothing again. Without -o: to stdout.')
+    .argument('[report]', 'the JSON report of a run, or its NDJSON (.ndjson, .jsonl)')
+    .helpOption('--help', 'print this help')
+    .allowExcessArguments(true)
+  for (const each of fileOptions()) command.addOption(each)
+  return command
+    .addOption(new Option('-v, --verbose', 'the text report names every finding').conflicts('quiet'))
+    .addOption(new Option('-q, --quiet', 'the text report is the verdict alone'))
+    .addOption(new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'))
+    .addHelpText('after', '\nExit code: 0 written, 2 not.')
 }
 
 function fileOptions(): Option[] {

@@ -2,9 +2,12 @@ import type { Result } from '../core/results.js'
 import { type ReportForm, reportWriter } from '../reports/forms.js'
 import type { ReportWriter } from '../reports/report.js'
 import type { TextReportOptions } from '../reports/text.js'
-import type { VerifyCommand } from './arguments.js'
+import type { ReportCommand } from './arguments.js'
 import { type Console, messageOf, say, showsColours, systemCode } from './console.js'
 import { WrittenFile } from './written-file.js'
+
+/** Which reports: on stdout, and in files. */
+type ReportRequest = Pick<ReportCommand, 'form' | 'outputs' | 'verbose' | 'quiet' | 'color'>
 
 /** One report on its way to stdout or to a file. */
 interface ReportOutput {
@@ -30,11 +33,12 @@ export class ReportOutputs {
   }
 
   /** `onAllGone` is called when no report is left to write: the readers have gone away. */
-  static async open(command: VerifyCommand, console: Console, onAllGone: () => void): Promise<ReportOutputs> {
+  static async open(command: ReportRequest, console: Console, onAllGone: () => void): Promise<ReportOutputs> {
     const outputs = new ReportOutputs(console, onAllGone)
     const { verbose, quiet } = command
     const coloured = command.color && showsColours(console.stdout)
-    outputs.#open.push({ name: 'stdout', writer: reportWriter(command.form, console.stdout, { verbose, quiet, coloured }) })
+    if (command.form !== null)
+      outputs.#open.push({ name: 'stdout', writer: reportWriter(command.form, console.stdout, { verbose, quiet, coloured }) })
     for (const { path, form } of command.outputs) await outputs.#openFile(path, form, { verbose })
     return outputs
   }

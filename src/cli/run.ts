@@ -14,6 +14,8 @@ export async function runCommandLine(words: readonly string[], console: Console)
         return 0
       case 'keys':
         return await (await import('./keys.js')).runKeys(command, console)
+      case 'report':
+        return await (await import('./report.js')).runReport(command, console)
       case 'verify':
         return await (await import('./verify.js')).runVerify(command, console)
     }

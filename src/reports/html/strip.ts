@@ -11,7 +11,7 @@ export interface Scale {
 /** How many steps a strip has: what falls into one step shows its worst. */
 const STEPS = 720
 /** The narrowest mark of what is not proven: an hour of a year is seen. */
-const NARROWEST = 5
+const NARROWEST = 8
 /** Up to so many marks each have their exact times; more are drawn together. */
 const TITLED = 12
 

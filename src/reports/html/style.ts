@@ -78,6 +78,7 @@ table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .8rem .35rem 0;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
 th{color:var(--dim);font-weight:400;white-space:nowrap}td.exact{white-space:nowrap}
 footer{margin-top:3rem;padding-top:1rem;border-top:1px solid var(--line);color:var(--dim);font-size:.87rem}
-@media (max-width:44rem){body{padding:1.4rem 1rem 3rem}h1{font-size:2rem}.head,summary,.chains>li{grid-template-columns:minmax(0,1fr);gap:.15rem}.hours{grid-column:1}.head>span{display:none}.axis span:nth-child(even){display:none}.legend{grid-template-columns:1fr}dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin-bottom:.3rem}table{min-width:34rem}}
-@media print{body{max-width:none;padding:0;font-size:10pt}details::details-content{content-visibility:visible;display:block}summary .name::before{content:none}path,pattern,svg{print-color-adjust:exact;-webkit-print-color-adjust:exact}pre{white-space:pre-wrap}a{color:inherit;text-decoration:none}h2,h3{break-after:avoid}}
+@media (max-width:60rem){.axis span:nth-child(even){display:none}}
+@media (max-width:44rem){body{padding:1.4rem 1rem 3rem}h1{font-size:2rem}.head,summary,.chains>li{grid-template-columns:minmax(0,1fr);gap:.15rem}.hours{grid-column:1}.head>span{display:none}.legend{grid-template-columns:1fr}dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin-bottom:.3rem}table{min-width:34rem}}
+@media print{.axis span:nth-child(even){display:none}body{max-width:none;padding:0;font-size:10pt}details::details-content{content-visibility:visible;display:block}summary .name::before{content:none}path,pattern,svg{print-color-adjust:exact;-webkit-print-color-adjust:exact}pre{white-space:pre-wrap}a{color:inherit;text-decoration:none}h2,h3{break-after:avoid}}
 `
