@@ -71,6 +71,8 @@ class Surveyor {
   readonly #votes = new Map<Place, Map<string, Vote>>()
   /** Stores whose digests name one other bucket, and nothing else so far. */
   readonly #replicas = new Map<Place, Set<string>>()
+  /** Buckets in which the digests that were looked at list log files. */
+  readonly #claimed = new Set<string>()
   readonly #needsEnd: boolean
 
   constructor(context: SurveyContext, live: boolean) {
@@ -156,7 +158,7 @@ class Surveyor {
     if (entry.kind !== 'object') return undefined
     const { source, bucket, index } = place
     const key = place.original(entry.key)
-    const { record } = await this.#context.reader.read({
+    const { record, logFiles } = await this.#context.reader.read({
       source,
       sourceKey: entry.key,
       bucket,
@@ -166,6 +168,7 @@ class Surveyor {
       ordinal: 0,
       size: entry.size,
     })
+    for (const { s3Bucket } of logFiles) this.#claimed.add(s3Bucket)
     return record.facts.kind === 'content' ? record.facts : undefined
   }
 
