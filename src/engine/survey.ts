@@ -71,8 +71,6 @@ class Surveyor {
   readonly #votes = new Map<Place, Map<string, Vote>>()
   /** Stores whose digests name one other bucket, and nothing else so far. */
   readonly #replicas = new Map<Place, Set<string>>()
-  /** Buckets in which the digests that were looked at list log files. */
-  readonly #claimed = new Set<string>()
   readonly #needsEnd: boolean
 
   constructor(context: SurveyContext, live: boolean) {
@@ -158,7 +156,7 @@ class Surveyor {
     if (entry.kind !== 'object') return undefined
     const { source, bucket, index } = place
     const key = place.original(entry.key)
-    const { record, logFiles } = await this.#context.reader.read({
+    const { record } = await this.#context.reader.read({
       source,
       sourceKey: entry.key,
       bucket,
@@ -168,7 +166,6 @@ class Surveyor {
       ordinal: 0,
       size: entry.size,
     })
-    for (const { s3Bucket } of logFiles) this.#claimed.add(s3Bucket)
     return record.facts.kind === 'content' ? record.facts : undefined
   }
 
@@ -235,19 +232,17 @@ class Surveyor {
 }
 
 /**
- * An export in several parts: a part without digests is of the one place that the others are signed for. What is in it is measured
- * against their claims all the same; where they name several places, its own name or the operator must tell.
+ * An export in several parts: one without digests that is named as the digests of another say is of the same place. One that is not so
+ * named may be of any bucket: only the operator can tell.
  */
 function joinParts(parts: readonly Place[], all: readonly Place[]): void {
   const settled = all.filter(({ origin }) => origin === 'exact' || origin === 'inferred')
   for (const part of parts) {
-    if (part.origin !== 'guessed') continue
-    const named = settled.filter(({ bucket, prefix }) => part.isNamed(bucket, prefix))
-    const [whole, ...others] = named.length > 0 ? named : settled
-    if (whole === undefined || others.some(({ bucket, prefix }) => bucket !== whole.bucket || prefix !== whole.prefix)) continue
+    const whole = settled.find(({ bucket, prefix }) => part.isNamed(bucket, prefix))
+    if (part.origin !== 'guessed' || whole === undefined) continue
     part.bucket = whole.bucket
     part.prefix = whole.prefix
-    part.origin = named.length > 0 ? 'exact' : 'inferred'
+    part.origin = 'exact'
   }
 }
 

@@ -398,7 +398,9 @@ t.test('an export in several archives is one', async (t) => {
     const part = (digests: boolean): TarMember[] =>
       [...objects].filter(([key]) => key.includes('-Digest/') === digests).map(([name, bytes]) => ({ name, bytes }))
     const sources = [await open(tar(part(true)), 'digests.tar'), await open(tar(part(false)), 'logs.tar')]
-    const run = await runCase(one, sources, { metadata: caseMetadata(one) })
+    const inOne = one.name === 'buckets-in-one-directory'
+    const asked = inOne ? one : { ...one, options: { ...one.options, bucket: one.sources[0] ?? '' } }
+    const run = await runCase(asked, sources, { metadata: caseMetadata(one) })
     t.same(differences(one, run), [], one.name)
   }
 })
