@@ -4,7 +4,8 @@ import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { FINDING_VERDICTS } from '../src/core/findings.js'
+import { FINDING_VERDICTS, type FindingCode } from '../src/core/findings.js'
+import { readCases } from './support/cases.js'
 import { BARE_ENVIRONMENT, ROOT, verifyTrailCommand } from './support/command.js'
 
 const execute = promisify(execFile)
@@ -73,6 +74,17 @@ t.test('docs/findings.md has a heading for each code, with its verdict', async (
     verdict,
   ])
   t.strictSame(Object.fromEntries(headings), FINDING_VERDICTS)
+})
+
+t.test('docs/threat-model.md: each attack has a case in which its finding must be found', async (t) => {
+  const expected = new Map(readCases().map(({ name, expected: { codes } }) => [name, codes]))
+  const attacks = page('docs/threat-model.md').match(/^### [\s\S]*?(?=^##)/gm) ?? []
+  t.ok(attacks.length > 20)
+  for (const attack of attacks) {
+    const shown = [...attack.matchAll(/`([A-Z_]{6,})` \(`([a-z0-9-]+)`\)/g)]
+    t.ok(shown.length > 0, attack.slice(0, attack.indexOf('\n')))
+    for (const [pair, code = '', name = ''] of shown) t.ok(expected.get(name)?.includes(code as FindingCode), pair)
+  }
 })
 
 t.test('docs/cli.md has every option of the help', async (t) => {
