@@ -35,7 +35,7 @@ t.test('bad input is exit code 2 and one clear sentence on stderr', async (t) =>
     ['an empty source', [''], /a source is empty/],
     ['an empty directory', [join(dir, 'empty')], /empty/],
     ['a directory that is not there', ['/no/such/directory'], /no such directory/],
-    ['a file where a directory is meant', [join(dir, 'a.tar')], /not a directory/],
+    ['a file that is no archive', [join(dir, 'a.tar')], /no archive that can be read/],
     ['the same source twice', [SOURCE, SOURCE], /given twice/],
     ['another scheme', ['https://bucket/x'], /https:\/\/ is no source/],
     ['a bucket without a name', ['s3:///prefix'], /not a bucket/],
@@ -311,7 +311,14 @@ t.test('missing credentials are exit code 2', async (t) => {
 
 t.test('a run over a directory, and help, load no AWS SDK', async (t) => {
   const dir = t.testdir({
-    'watch.mjs': `import { register } from 'node:module'\nregister('./hook.mjs', import.meta.url)`,
+    // Both ways of loading: the SDK comes by `require`, which hooks of `import` do not see.
+    'watch.mjs': `import Module, { register } from 'node:module'
+      register('./hook.mjs', import.meta.url)
+      const load = Module._load
+      Module._load = function (name, ...rest) {
+        if (/aws-sdk|smithy/.test(name)) process._rawDebug('LOADED ' + name)
+        return load.call(this, name, ...rest)
+      }`,
     'hook.mjs': `export async function resolve(name, context, next) {
       if (/aws-sdk|smithy/.test(name)) process._rawDebug('LOADED ' + name)
       return next(name, context)
