@@ -490,7 +490,8 @@ t.test('C3: a digest is read so often whatever is planted around it', async (t) 
         'the gap is told',
       )
     }
-    t.ok(Math.max(...counts) <= 3, `at most three times, ${kind}`, { counts })
+    // Surveyed, walked, linked; and once more where the events around its gap are looked for.
+    t.ok(Math.max(...counts) <= 4, `at most four times, ${kind}`, { counts })
   }
 })
 
