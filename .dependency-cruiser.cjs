@@ -39,6 +39,12 @@ module.exports = {
       to: { path: '^src/', pathNot: ['^src/keys/', '^src/core/', '^src/aws/', '^src/errors\\.ts$'] },
     },
     {
+      name: 'trails-know-core-only',
+      severity: 'error',
+      from: { path: '^src/trails/' },
+      to: { path: '^src/', pathNot: ['^src/trails/', '^src/core/', '^src/aws/', '^src/errors\\.ts$'] },
+    },
+    {
       name: 'engine-knows-no-store',
       comment: 'The engine sees the types of a source and of a key source, never an implementation.',
       severity: 'error',
@@ -56,21 +62,27 @@ module.exports = {
     },
     { name: 'only-cli-knows-cli', severity: 'error', from: { pathNot: '^src/cli/' }, to: { path: '^src/cli/' } },
     {
-      name: 'the-sdk-has-two-doors',
-      comment: 'Only the S3 source and the CloudTrail key source know the AWS SDK.',
+      name: 'the-sdk-has-three-doors',
+      comment: 'Only the S3 source, the CloudTrail key source and the questions about a trail know the AWS SDK.',
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: ['^src/sources/s3[^/]*\\.ts$', '^src/sources/s3/', '^src/keys/cloudtrail[^/]*\\.ts$', '^src/aws/'],
+        pathNot: [
+          '^src/sources/s3[^/]*\\.ts$',
+          '^src/sources/s3/',
+          '^src/keys/cloudtrail[^/]*\\.ts$',
+          '^src/trails/',
+          '^src/aws/',
+        ],
       },
       to: { path: SDK },
     },
     {
       name: 'aws-is-loaded-on-demand',
-      comment: 'A directory run never loads the SDK: its two doors are only ever imported dynamically, but by src/s3.ts.',
+      comment: 'A directory run never loads the SDK: its doors are only ever imported dynamically, but by src/s3.ts.',
       severity: 'error',
       from: { path: '^src/(cli|engine|reports|core|index\\.ts)' },
-      to: { path: '^src/(s3\\.ts|sources/s3|keys/cloudtrail)', dependencyTypesNot: ['dynamic-import', 'type-only'] },
+      to: { path: '^src/(s3\\.ts|sources/s3|keys/cloudtrail|trails/)', dependencyTypesNot: ['dynamic-import', 'type-only'] },
     },
   ],
   options: {

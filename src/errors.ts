@@ -9,6 +9,8 @@ export type ErrorCode =
   | 'ERR_PUBLIC_KEYS'
   /** A metadata file cannot be read, has the wrong shape, or contradicts itself. */
   | 'ERR_METADATA'
+  /** A file of expectations, or an earlier report, cannot be read or has another shape. */
+  | 'ERR_EXPECTATIONS'
   /** AWS credentials are missing or refused. */
   | 'ERR_CREDENTIALS'
   /** All digests of a place name another bucket under the same keys: give the original place. */

@@ -5,6 +5,15 @@
 export { dataToSign } from './core/data-to-sign.js'
 export { type Digest, type DigestAnswer, type LogFileClaim, type PreviousDigest, parseDigest } from './core/digest.js'
 export {
+  type AcceptedGap,
+  type ChainSelection,
+  type Expectation,
+  type Expectations,
+  type ExpectationsAnswer,
+  parseExpectations,
+} from './core/expectations.js'
+export {
+  type Acceptance,
   type ChainId,
   FINDING_VERDICTS,
   type Finding,
@@ -34,6 +43,7 @@ export type {
   CoverageInterval,
   DigestCounts,
   DigestResult,
+  ExpectationsUse,
   LogFileCounts,
   LogFileResult,
   LogFileStatus,
@@ -42,6 +52,7 @@ export type {
   Summary,
 } from './core/results.js'
 export { verifySignature } from './core/signature.js'
+export type { Refusal, TrailKnowledge, TrailSettings, TrailStatus } from './core/trail-knowledge.js'
 export { type Progress, type VerifyTrailOptions, verifyTrail } from './engine/verify-trail.js'
 export { type ErrorCode, VerifyTrailError } from './errors.js'
 export { readPublicKeyFile } from './keys/key-file.js'

@@ -26,6 +26,7 @@ t.test('bad input is exit code 2 and one clear sentence on stderr', async (t) =>
     empty: {},
     'keys.json': '{"PublicKeyList":[{"Value":17}]}',
     'text.json': 'no JSON',
+    'expect.json': '{"accept":[{"regions":["us-east-1"],"startTime":"2026-01-01","endTime":"2026-01-02","reason":"x","by":""}]}',
     'metadata.json': '{"b/a":{"signature":"1"},"s3://b/a":{"signature":"2"}}',
     'a.tar': '',
   })
@@ -99,6 +100,23 @@ t.test('bad input is exit code 2 and one clear sentence on stderr', async (t) =>
       [SOURCE, '--metadata', join(dir, 'metadata.json')],
       /"s3:\/\/b\/a" and "b\/a" differ/,
     ],
+    [
+      'expectations that are not there',
+      [SOURCE, '--expect', '/no/such.json'],
+      /cannot read the expectations '\/no\/such\.json': no such file/,
+    ],
+    [
+      'expectations that are no JSON',
+      [SOURCE, '--expect', join(dir, 'text.json')],
+      /the expectations '.*text\.json': not valid JSON/,
+    ],
+    [
+      'expectations of another shape',
+      [SOURCE, '--expect', join(dir, 'expect.json')],
+      /accept\[0\]\.by: "" was given; allowed: words/,
+    ],
+    ['expectations twice', [SOURCE, '--expect', 'a.json', '--expect', 'a.json'], /given twice/],
+    ['a report over what is expected', [SOURCE, '--expect', 'a.json', '-o', './a.json'], /would overwrite/],
     ['keys without region', ['keys', '-o', 'x.json'], /no region/],
     ['keys without file', ['keys', '--region', 'us-east-1'], /no file/],
     ['keys of a directory', ['keys', SOURCE, '-o', 'x.json'], /no s3:\/\/ URL/],
@@ -174,6 +192,28 @@ t.test('options may stand before and after the source, and never swallow it', as
   t.equal(both.rest.findings[0].reason, 'not-found')
   const arn = await report(...evidence(VALID), '--trail-arn', 'arn:aws:cloudtrail:us-east-1:111122223333:trail/management-events')
   t.strictSame([arn.code, arn.rest.request.trails], [0, ['management-events']])
+})
+
+t.test('what is expected comes from files, or from an earlier report', async (t) => {
+  const dir = t.testdir({
+    'region.json': '{"expect":[{"accountIds":["111122223333"],"regions":["us-east-1","eu-west-1"]}]}',
+    'closed.json':
+      '{"accept":[{"regions":["eu-west-1"],"startTime":"2026-01-01","endTime":"2027-01-01","reason":"never used","by":"J. Doe"}]}',
+  })
+  const file = (name: string) => join(dir, name)
+  const gone = await run([...evidence(VALID), '--expect', file('region.json')])
+  t.equal(gone.code, 3)
+  t.match(gone.stdout, /COVERAGE_GAP {2}1 unverified[\s\S]*eu-west-1[\s\S]*not-found/)
+  const accepted = await run([...evidence(VALID), '--expect', file('region.json'), '--expect', file('closed.json')])
+  t.equal(accepted.code, 0)
+  t.match(accepted.stdout, /accepted +by J\. Doe: never used/)
+  t.match(accepted.stdout, /\nvalid from \S+Z to \S+Z but for 1 accepted gap: [^\n]+\n$/)
+  const two = caseFiles('two-regions')
+  t.equal((await run([...evidence(two), '-o', file('earlier.json')])).code, 0)
+  t.equal((await run([...evidence(two), '--expect', file('earlier.json')])).code, 0)
+  const fewer = await run([...evidence(VALID), '--expect', file('earlier.json')])
+  t.equal(fewer.code, 3, 'a region of the earlier report is gone')
+  t.match(fewer.stdout, /eu-west-1[\s\S]*not-found/)
 })
 
 t.test('stdout and files carry reports, in the form that was asked for', async (t) => {

@@ -42,6 +42,7 @@ t.test('the package has two doors', async (t) => {
     'ndjsonReport',
     'ocsfReport',
     'parseDigest',
+    'parseExpectations',
     'parseMetadata',
     'parseObjectKey',
     'parsePublicKeyList',
@@ -52,7 +53,7 @@ t.test('the package has two doors', async (t) => {
     'verifySignature',
     'verifyTrail',
   ])
-  t.strictSame(Object.keys(s3).sort(), ['cloudTrailKeys', 'describeTrail', 's3Source'])
+  t.strictSame(Object.keys(s3).sort(), ['askTrail', 'cloudTrailKeys', 's3Source'])
 })
 
 t.test('nothing else can be imported', async (t) => {

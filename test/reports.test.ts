@@ -6,6 +6,7 @@ import t from 'tap'
 import { FINDING_VERDICTS } from '../src/core/findings.js'
 import type { Result } from '../src/core/results.js'
 import { escapeJson, escapeTerminal } from '../src/reports/escape.js'
+import { htmlReport } from '../src/reports/html.js'
 import { jsonReport } from '../src/reports/json.js'
 import { MEANINGS } from '../src/reports/meanings.js'
 import { ndjsonReport } from '../src/reports/ndjson.js'
@@ -73,6 +74,28 @@ t.test('JSON is escaped without a change of meaning', async (t) => {
     }),
   )
   t.equal(escapeJson(JSON.stringify('a\u202e\u{e0041}')), '"a\\u202e\\udb40\\udc41"')
+})
+
+t.test('what is accepted is told, and never as proven', async (t) => {
+  const words = { reason: 'a migration\x1b[31m', by: 'J. Doe' }
+  const accepted = { ...gap(), verdict: 'note', accepted: words } as const
+  const range = { startTime: '2026-01-10T00:00:00Z', endTime: '2026-01-11T00:00:00Z' }
+  const expectations = { expect: [{ regions: ['eu-west-1'] }], accept: [{ regions: ['us-east-1'], ...range, ...words, gaps: 1 }] }
+  const counted = (gaps: number) => ({ summary: { ...summary('valid').summary, findings: { COVERAGE_GAP: gaps } }, expectations })
+  const text = await write(textReport, [accepted, summary('valid', counted(1))])
+  t.match(text, /\n {6}accepted {4}by J\. Doe: a migration\\x1b\[31m\n/)
+  t.match(text, /\nvalid from \S+ to \S+ but for 1 accepted gap: [^\n]+\n$/)
+  t.match(await write(textReport, [summary('unverified', counted(3))]), /\nUNVERIFIED: COVERAGE_GAP 2; /, 'two are not accepted')
+  t.match(
+    await write(htmlReport, [accepted, summary('valid', counted(1))]),
+    /All that was asked is proven .*, but for 1 accepted gap\./,
+  )
+  const written = await write(jsonReport, [accepted, summary('valid', counted(1))])
+  t.equal(
+    written,
+    `${stringify(JSON.parse(written))}\n`.replace('\x1b', '\\u001b'),
+    'its bytes are those of one stable serialisation',
+  )
 })
 
 t.test('the JSON report is one stable object, findings without their kind', async (t) => {

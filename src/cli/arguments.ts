@@ -27,6 +27,8 @@ export interface VerifyCommand extends AwsOptions {
   readonly bucket?: Place
   readonly publicKeys?: string
   readonly metadata?: string
+  /** Files of what is expected, or reports of earlier runs. */
+  readonly expect: readonly string[]
   readonly unvalidatedTrails: boolean
   readonly doubleCheck: boolean
   readonly concurrency?: number
@@ -84,6 +86,7 @@ interface VerifyFlags extends SharedFlags {
   readonly bucket?: Place
   readonly publicKeys?: string
   readonly metadata?: string
+  readonly expect?: readonly string[]
   readonly unvalidatedTrails?: true
   readonly doubleCheck?: true
   readonly concurrency?: number
@@ -136,6 +139,7 @@ function verifyOptions(flags: VerifyFlags, sources: readonly string[]): Omit<Ver
     region: regions = [],
     trail: trails = [],
     output = [],
+    expect = [],
     format,
     json,
     ndjson,
@@ -143,7 +147,7 @@ function verifyOptions(flags: VerifyFlags, sources: readonly string[]): Omit<Ver
   } = flags
   const { unvalidatedTrails = false, doubleCheck = false, verbose = false, quiet = false, ...others } = rest
   const form = json ? 'json' : ndjson ? 'ndjson' : 'text'
-  const given = { accountIds, regions, trails, outputs: reportTargets(output, format) }
+  const given = { accountIds, regions, trails, outputs: reportTargets(output, format), expect }
   return { ...others, ...given, command: 'verify', sources, form, unvalidatedTrails, doubleCheck, verbose, quiet }
 }
 

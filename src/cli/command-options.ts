@@ -3,7 +3,20 @@ import { Command, Option } from 'commander'
 import { REPORT_FORMS } from '../reports/forms.js'
 import { VERSION } from '../version.js'
 import { outputFiles, reportForm } from './report-target.js'
-import { accountId, endpointUrl, place, region, several, single, text, time, trailArn, trailName, wholeNumber } from './values.js'
+import {
+  accountId,
+  endpointUrl,
+  paths,
+  place,
+  region,
+  several,
+  single,
+  text,
+  time,
+  trailArn,
+  trailName,
+  wholeNumber,
+} from './values.js'
 
 const MAX_CONCURRENCY = 1024
 const MAX_WORKERS = 64
@@ -57,6 +70,11 @@ function scopeOptions(): Option[] {
     option('--account-id <ids>', 'only these accounts (repeatable, or a,b,c)', several(accountId)),
     option('--region <names>', 'only these source regions (repeatable, or a,b,c)', several(region)),
     option('--trail <names>', 'only these trails (repeatable, or a,b,c)', several(trailName)),
+    option(
+      '--expect <file>',
+      'JSON: accounts, regions and trails that must be there, and gaps that are accepted; or an earlier report (repeatable)',
+      paths,
+    ),
     new Option('--unvalidated-trails', 'trails without log file validation deliver into the same folders'),
   ]
 }

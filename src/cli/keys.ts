@@ -1,3 +1,4 @@
+import { isKnownRegion } from '../aws/cloudtrail-session.js'
 import type { PublicKeyEntry } from '../core/public-keys.js'
 import { formatTime } from '../core/time.js'
 import { type Discovery, discover } from '../engine/discover.js'
@@ -71,7 +72,6 @@ async function survey(command: KeysCommand, console: Console): Promise<KeyReques
     const discovery = await discover(sources, { accountIds: [], regions: command.regions, signal: console.interrupted })
     const unreadable = discovery.unreadable[0]
     if (unreadable) throw new VerifyTrailError('ERR_SOURCE', `cannot list ${unreadable.part.key}: ${unreadable.part.reason}`)
-    const { isKnownRegion } = await import('../keys/cloudtrail.js')
     const found = regionsWithDigests(discovery)
     for (const region of found.filter((region) => !isKnownRegion(region)))
       say(console, `the folder ${region} is no region of AWS: not asked`)

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import type { TrailKnowledge } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
 import { archiveSource } from '../sources/archive.js'
 import { directorySource } from '../sources/directory.js'
@@ -11,15 +12,32 @@ export function isS3Url(source: string): boolean {
   return source.startsWith('s3://')
 }
 
-/** Opens the sources of a run: those given, else the bucket that CloudTrail names for the trail. Only S3 loads the AWS SDK. */
-export async function openSources(command: VerifyCommand, signal: AbortSignal): Promise<Source[]> {
+/** What a run begins with. */
+export interface Opened {
+  readonly sources: readonly Source[]
+  readonly trailKnowledge: readonly TrailKnowledge[]
+}
+
+/**
+ * Opens the sources of a run: those given, else the bucket that CloudTrail names for the trail. Of a trail that is named by its
+ * ARN CloudTrail is asked what it knows, unless the run is over an export. Only S3 loads the AWS SDK.
+ */
+export async function openSources(command: VerifyCommand, signal: AbortSignal): Promise<Opened> {
   const { trailArn, concurrency } = command
   const open = (source: string) => openSource(source, command, signal, concurrency)
-  if (command.sources.length > 0) return Promise.all(command.sources.map(open))
-  if (trailArn === undefined) throw new VerifyTrailError('ERR_INVALID_OPTION', 'no source')
-  const { describeTrail } = await import('../keys/cloudtrail.js')
-  const { bucket, prefix } = await describeTrail(trailArn.arn, { ...cloudTrailOptions(command), signal })
-  return [await open(prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`)]
+  if (trailArn === undefined || (command.sources.length > 0 && !command.sources.some(isS3Url)))
+    return { sources: await Promise.all(command.sources.map(open)), trailKnowledge: [] }
+  const { askTrail } = await import('../trails/ask-trail.js')
+  const regions = command.regions.length === 0 ? {} : { regions: command.regions }
+  const asked = askTrail(trailArn.arn, { ...cloudTrailOptions(command), ...regions, signal })
+  const opened = await Promise.all(command.sources.map(open))
+  const trail = await asked
+  if (opened.length > 0) return { sources: opened, trailKnowledge: [trail] }
+  const { settings, arn } = trail
+  if ('refused' in settings)
+    throw new VerifyTrailError('ERR_SOURCE', `cannot find the trail ${JSON.stringify(arn)}: DescribeTrails: ${settings.refused}`)
+  const { bucket, prefix } = settings
+  return { sources: [await open(prefix === '' ? `s3://${bucket}` : `s3://${bucket}/${prefix}`)], trailKnowledge: [trail] }
 }
 
 /**

@@ -35,6 +35,13 @@ export function several(parse: (value: string) => string): (value: string, previ
   return (value, previous) => [...new Set([...(previous ?? []), ...plainValue(value).split(',').map(parse)])]
 }
 
+/** An option that takes one path, and may be repeated. */
+export function paths(value: string, previous: readonly string[] | undefined): string[] {
+  const path = plainValue(value)
+  if (previous?.includes(path)) throw new InvalidArgumentError('It was given twice.')
+  return [...(previous ?? []), path]
+}
+
 export function plainValue(value: string): string {
   if (value === '') throw new InvalidArgumentError('It is empty.')
   if (value.startsWith('-'))

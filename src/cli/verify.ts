@@ -10,6 +10,7 @@ import { type MetadataFile, parseMetadata } from '../sources/metadata-file.js'
 import type { Source } from '../sources/source.js'
 import type { VerifyCommand } from './arguments.js'
 import { type Console, messageOf, say } from './console.js'
+import { readExpectations } from './expectations.js'
 import { given } from './given.js'
 import { packageSha256 } from './package-hash.js'
 import { type ProgressDisplay, showProgress } from './progress.js'
@@ -27,19 +28,26 @@ export async function runVerify(command: VerifyCommand, console: Console): Promi
   const sources: Source[] = []
   try {
     const metadata = command.metadata === undefined ? undefined : await readMetadata(command.metadata)
+    const expectations = await readExpectations(command.expect)
     const keys = command.publicKeys === undefined ? undefined : await readPublicKeyFile(command.publicKeys)
-    sources.push(...(await openSources(command, console.interrupted)))
+    const opened = await openSources(command, console.interrupted)
+    sources.push(...opened.sources)
     const publicKeys = keys ?? (await keysFromCloudTrail(command))
-    return await report(command, console, { ...engineOptions(command), sources, ...given({ metadata, publicKeys }) })
+    return await report(command, console, {
+      ...engineOptions(command),
+      sources,
+      trailKnowledge: opened.trailKnowledge,
+      ...given({ metadata, publicKeys, expectations }),
+    })
   } finally {
     await Promise.allSettled(sources.map((source) => source.close?.()))
   }
 }
 
 /** A report never takes the place of what it is about, nor becomes a part of it. */
-function checkOutput(path: string, { sources, publicKeys, metadata }: VerifyCommand): void {
+function checkOutput(path: string, { sources, publicKeys, metadata, expect }: VerifyCommand): void {
   const output = resolve(path)
-  const inputs = [publicKeys, metadata].filter((input) => input !== undefined)
+  const inputs = [publicKeys, metadata, ...expect].filter((input) => input !== undefined)
   if (inputs.some((input) => resolve(input) === output)) {
     throw new VerifyTrailError('ERR_INVALID_OPTION', `the report '${path}' would overwrite what was given to the run`)
   }

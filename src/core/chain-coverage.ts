@@ -1,7 +1,7 @@
 /** The hours of a chain's range: proven, disproven, or neither. */
 import { digestInterval, isStarting } from './check-digest.js'
 import { type Interval, overlaps } from './coverage.js'
-import type { GapReason, Verdict } from './findings.js'
+import type { Acceptance, GapReason, Verdict } from './findings.js'
 import type { JudgedChain } from './judge-chain.js'
 import type { CoverageInterval } from './results.js'
 import { worstVerdict } from './summary.js'
@@ -10,6 +10,7 @@ import { formatTime } from './time.js'
 interface Part extends Interval {
   readonly verdict: Verdict
   readonly reason: GapReason | null
+  readonly accepted?: Acceptance
 }
 
 /** The whole range in order, without holes; neighbours of equal verdict and reason joined. Empty for backfill chains. */
@@ -31,11 +32,20 @@ export function chainCoverage(chain: JudgedChain): CoverageInterval[] {
   const doubtful = chain.digests
     .filter((digest) => digest.verdict === 'invalid')
     .map((digest) => digestInterval(digest.checked.record))
-  for (const { start, end, reason } of chain.gaps) {
+  for (const { start, end, reason, accepted } of chain.gaps) {
     const invalid = reason === 'digest-invalid' && doubtful.some((other) => overlaps(other, { start, end }))
-    hours.push({ start, end, verdict: invalid ? 'invalid' : 'unverified', reason })
+    hours.push({ start, end, verdict: invalid ? 'invalid' : 'unverified', reason, ...acceptance(accepted) })
   }
   return join(hours.sort((a, b) => a.start - b.start))
+}
+
+function acceptance(accepted: Acceptance | undefined): { accepted?: Acceptance } {
+  return accepted === undefined ? {} : { accepted: { reason: accepted.reason, by: accepted.by } }
+}
+
+function isAlike(a: Part, b: Part): boolean {
+  const sameWords = a.accepted?.reason === b.accepted?.reason && a.accepted?.by === b.accepted?.by
+  return a.verdict === b.verdict && a.reason === b.reason && sameWords
 }
 
 function join(parts: readonly Part[]): CoverageInterval[] {
@@ -44,15 +54,16 @@ function join(parts: readonly Part[]): CoverageInterval[] {
     const last = joined.at(-1)
     const start = Math.max(part.start, last?.end ?? part.start)
     if (last !== undefined && last.end < part.start) joined.push(part)
-    else if (last !== undefined && last.verdict === part.verdict && last.reason === part.reason) {
+    else if (last !== undefined && isAlike(last, part)) {
       joined[joined.length - 1] = { ...last, end: Math.max(last.end, part.end) }
     } else if (start < part.end || last === undefined) joined.push({ ...part, start })
     else joined[joined.length - 1] = { ...last, verdict: worstVerdict(last.verdict, part.verdict) }
   }
-  return joined.map(({ start, end, verdict, reason }) => ({
+  return joined.map(({ start, end, verdict, reason, accepted }) => ({
     startTime: formatTime(start),
     endTime: formatTime(end),
     verdict,
     reason,
+    ...acceptance(accepted),
   }))
 }

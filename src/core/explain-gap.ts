@@ -1,8 +1,8 @@
 /** Which events explain a gap: those on the trail or its bucket around where the gap begins and ends. */
 import { HOUR, MINUTE } from './coverage.js'
 import type { ChainId, GapEvent, GapReason } from './findings.js'
-import type { OpenHours } from './judge-chain.js'
 import type { LogEvent } from './log-events.js'
+import type { OpenHours } from './open-hours.js'
 import { formatTime } from './time.js'
 
 /** An event and where it was found: in a log file whose bytes have the hash that a valid digest lists. */

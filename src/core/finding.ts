@@ -33,9 +33,10 @@ export function makeFinding(subject: Subject, observation: Observation): Finding
   return { kind: 'finding', code, verdict: verdict ?? FINDING_VERDICTS[code], ...subject, ...fields } as Finding
 }
 
-/** A COVERAGE_GAP. */
+/** A COVERAGE_GAP; a note where it is accepted. */
 export function makeGap(subject: Subject, fields: FindingFields['COVERAGE_GAP']): Gap {
-  return { kind: 'gap', code: 'COVERAGE_GAP', verdict: FINDING_VERDICTS.COVERAGE_GAP, ...subject, ...fields }
+  const verdict = fields.accepted === undefined ? FINDING_VERDICTS.COVERAGE_GAP : 'note'
+  return { kind: 'gap', code: 'COVERAGE_GAP', verdict, ...subject, ...fields }
 }
 
 /** The verdict that an observation carries. */

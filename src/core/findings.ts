@@ -74,6 +74,12 @@ export type GapReason =
   | 'too-recent'
   | 'not-found'
 
+/** Why a gap is accepted, and who accepted it. */
+export interface Acceptance {
+  readonly reason: string
+  readonly by: string
+}
+
 /** An event that explains a gap, from a log file whose hash a valid digest proves. Much of it is the caller's own text: escape it. */
 export interface GapEvent {
   readonly eventName: string
@@ -193,6 +199,8 @@ export interface FindingFields {
   }
   /** `trail` … `kind` are null where no chain is known (`not-found`). Half-open: [startTime, endTime). */
   readonly COVERAGE_GAP: {
+    /** Only where the operator accepts the gap: its verdict is then `note`. */
+    readonly accepted?: Acceptance
     readonly reason: GapReason
     readonly startTime: string
     readonly endTime: string

@@ -98,6 +98,11 @@ export function isOrganizationId(text: string): boolean {
   return ORGANIZATION_ID.test(text)
 }
 
+/** Whether a text has the grammar of a trail's name. */
+export function isTrailName(text: string): boolean {
+  return TRAIL.test(text)
+}
+
 /**
  * Tells what a key is. Never throws. A digest or log file key is so to the letter, its folders agree with its name, and
  * building it again from its parts gives the same key. Everything else below a digest or log folder is `foreign`, at any depth.

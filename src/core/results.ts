@@ -1,5 +1,7 @@
 /** What a run yields, in order. Every field is a fact that was found; nothing here computes a verdict. */
-import type { Finding, FindingCode, Gap, GapReason, Verdict } from './findings.js'
+import type { AcceptedGap, Expectation } from './expectations.js'
+import type { Acceptance, Finding, FindingCode, Gap, GapReason, Verdict } from './findings.js'
+import type { TrailKnowledge } from './trail-knowledge.js'
 
 /** One digest file that was judged. */
 export interface DigestResult {
@@ -60,6 +62,8 @@ export interface CoverageInterval {
   readonly endTime: string
   readonly verdict: Verdict
   readonly reason: GapReason | null
+  /** A gap that the operator accepts. It is not proven all the same: `verdict` is unverified. */
+  readonly accepted?: Acceptance
 }
 
 export interface DigestCounts {
@@ -121,6 +125,13 @@ export interface PublicKeyUse {
   readonly digests: number
 }
 
+/** What the operator expected of the run, and accepted. */
+export interface ExpectationsUse {
+  readonly expect: readonly Expectation[]
+  /** `gaps`: how many it was applied to. */
+  readonly accept: readonly (AcceptedGap & { readonly gaps: number })[]
+}
+
 /** The last result of every run: the report but for its list of findings. */
 export interface Summary {
   readonly kind: 'summary'
@@ -160,6 +171,10 @@ export interface Summary {
     readonly findings: { readonly [C in FindingCode]?: number }
   }
   readonly chains: readonly ChainSummary[]
+  /** Only where expectations were given. */
+  readonly expectations?: ExpectationsUse
+  /** Only where CloudTrail was asked about a trail: what it said, or why it did not. */
+  readonly trails?: readonly TrailKnowledge[]
   readonly publicKeys: readonly PublicKeyUse[]
   /** Plain sentences: what this run does not prove. May hold attacker-chosen names: escape. */
   readonly notChecked: readonly string[]

@@ -44,8 +44,10 @@ export class RunTally {
     this.#verdict = worstVerdict(this.#verdict, finding.verdict)
   }
 
-  /** A chain that proves nothing leaves the run unverified, whatever others prove. */
-  addChain({ verdict }: { readonly verdict: Verdict }): void {
+  /** A chain that proves nothing leaves the run unverified, whatever others prove, unless all of its hours are accepted as a gap. */
+  addChain({ verdict, coverage }: Pick<ChainSummary, 'verdict' | 'coverage'>): void {
+    // What was found about its files counts as findings.
+    if (verdict !== 'invalid' && coverage.length > 0 && coverage.every(({ accepted }) => accepted !== undefined)) return
     this.#verdict = worstVerdict(this.#verdict, verdict)
   }
 

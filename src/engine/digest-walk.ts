@@ -230,7 +230,8 @@ class DigestWalk {
       .filter((record) => record.place >= 0 && checkDigest(record).proven)
       .map((record) => digestInterval(record).start)
     const oldestListed = starts.length === 0 ? null : Math.min(...starts)
-    const request = { askedStart: this.#run.range.askedStart, oldestListed }
+    const { since } = this.#run.expected.of(chain.id)
+    const request = { askedStart: this.#run.range.askedStart, since, oldestListed }
     const queue = chain.unresolved()
     for (let at = 0; at < queue.length; at++) {
       const record = queue[at]

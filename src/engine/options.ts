@@ -1,6 +1,8 @@
 /** Options of a run: checked once, then frozen. */
-import { isAccountId, isRegion } from '../core/object-key.js'
+import { checkExpectations, type Expectations } from '../core/expectations.js'
+import { isAccountId, isRegion, isTrailName } from '../core/object-key.js'
 import { formatTime, parseTime } from '../core/time.js'
+import type { TrailKnowledge } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
 import type { PublicKeySource } from '../keys/key-source.js'
 import type { MetadataFile } from '../sources/metadata-file.js'
@@ -28,6 +30,10 @@ export interface VerifyTrailOptions {
   readonly originalPlace?: { readonly bucket: string; readonly prefix?: string }
   /** The operator says that trails without validation deliver into the same folders. @default false */
   readonly unvalidatedTrails?: boolean
+  /** Which chains must be there, and which gaps are accepted: `parseExpectations`. @default nothing is expected */
+  readonly expectations?: Expectations
+  /** What CloudTrail itself says of trails: `askTrail` of `verify-trail/s3`. @default it was not asked */
+  readonly trailKnowledge?: readonly TrailKnowledge[]
   /** How many objects are read at once: 1 to 1024. @default 64 */
   readonly concurrency?: number
   /** Worker threads that measure log files: 0 to 64; 0: none. @default as many as processors, once there is enough to do */
@@ -67,6 +73,8 @@ export interface ResolvedOptions {
   readonly homeRegion: string | undefined
   readonly originalPlace: { readonly bucket: string; readonly prefix: string | undefined } | undefined
   readonly unvalidatedTrails: boolean
+  readonly expectations: Expectations | undefined
+  readonly trailKnowledge: readonly TrailKnowledge[]
   readonly concurrency: number
   /** Null: as many as there are processors, once there is enough to do. */
   readonly workers: number | null
@@ -100,15 +108,12 @@ export function resolveOptions(options: VerifyTrailOptions): ResolvedOptions {
     endTime,
     accountIds: names('accountIds', options.accountIds, isAccountId, 'account ids of 12 digits'),
     regions: names('regions', options.regions, isRegion, 'regions such as us-east-1'),
-    trails: names(
-      'trails',
-      options.trails,
-      (name) => /^[A-Za-z0-9._-]{3,128}$/.test(name),
-      'trail names (3 to 128 of A-Z a-z 0-9 . _ -)',
-    ),
+    trails: names('trails', options.trails, isTrailName, 'trail names (3 to 128 of A-Z a-z 0-9 . _ -)'),
     homeRegion: options.homeRegion,
     originalPlace: originalPlace(options.originalPlace),
     unvalidatedTrails: options.unvalidatedTrails ?? false,
+    expectations: expectations(options.expectations),
+    trailKnowledge: options.trailKnowledge ?? [],
     concurrency: integer('concurrency', options.concurrency ?? DEFAULT_CONCURRENCY, MAX_CONCURRENCY),
     workers: options.workers === undefined ? null : integer('workers', options.workers, MAX_WORKERS, 0),
     doubleCheck: options.doubleCheck ?? false,
@@ -141,6 +146,13 @@ function names(
 ): readonly string[] {
   for (const value of values ?? []) if (!allowed(value)) refuse(option, value, form)
   return Object.freeze([...new Set(values ?? [])])
+}
+
+function expectations(value: Expectations | undefined): Expectations | undefined {
+  if (value === undefined) return undefined
+  const answer = checkExpectations(value)
+  if (answer.ok) return answer.expectations
+  throw new VerifyTrailError('ERR_INVALID_OPTION', `expectations: ${answer.reason}`)
 }
 
 function integer(option: string, value: number, max: number, min = 1): number {

@@ -1,5 +1,7 @@
 /** What all parts of one run share. */
-import type { JudgedChain, RangeRequest } from '../core/judge-chain.js'
+import type { RangeRequest } from '../core/chain-range.js'
+import type { ExpectedChains } from '../core/expected-chains.js'
+import type { JudgedChain } from '../core/judge-chain.js'
 import type { SpoolBudget } from './claim-spool.js'
 import type { Limit, Measurer } from './measurer.js'
 import type { ResolvedOptions } from './options.js'
@@ -20,6 +22,7 @@ export interface Run {
   readonly largeDigests: Limit
   /** The range, once the survey knows the default end. */
   readonly range: RangeRequest
+  readonly expected: ExpectedChains
   /** At least one source is a live store. */
   readonly live: boolean
 }

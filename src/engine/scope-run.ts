@@ -1,12 +1,15 @@
 /** One account and region: its digests, then its log files, as results in their final order. */
 
 import { chainCoverage } from '../core/chain-coverage.js'
+import type { CheckedChain, CheckedDigest } from '../core/check-chain.js'
 import { type DigestRecord, digestInterval, objectName } from '../core/check-digest.js'
-import { overlaps } from '../core/coverage.js'
+import { type Interval, overlaps } from '../core/coverage.js'
 import { digestResult } from '../core/digest-result.js'
+import { type ChainExpectation, splitAccepted } from '../core/expected-chains.js'
 import { makeFinding, makeGap, type Observation, type Subject, verdictOf } from '../core/finding.js'
-import type { ChainId, Finding } from '../core/findings.js'
-import { type JudgedChain, judgeChain } from '../core/judge-chain.js'
+import type { ChainId, Finding, Gap } from '../core/findings.js'
+import { acceptGaps, type JudgedChain, judgeChain } from '../core/judge-chain.js'
+import type { OpenHours } from '../core/open-hours.js'
 import type { PublicKey } from '../core/public-keys.js'
 import { LogFileContext, timeOf } from '../core/reconcile.js'
 import type { ChainSummary, Result, Summary } from '../core/results.js'
@@ -28,6 +31,10 @@ export interface KeyUse {
   digests: number
 }
 
+export interface KnownChain extends Interval {
+  readonly id: ChainId
+}
+
 /** What the whole run must know of an account and region, once it is done. */
 export interface ScopeEnd {
   readonly kind: 'scope-end'
@@ -36,6 +43,10 @@ export interface ScopeEnd {
   readonly keys: readonly KeyUse[]
   /** Trails with a digest in the range. */
   readonly trails: readonly string[]
+  /** The standard chains that have a valid digest, asked for or not, and the hours that are judged of each. */
+  readonly known: readonly KnownChain[]
+  /** For each gap that is accepted, which entry accepts it. */
+  readonly accepted: readonly number[]
   readonly accountId: string
   readonly region: string | null
 }
@@ -49,8 +60,10 @@ export async function* runScope(run: Run, scope: Scope): AsyncGenerator<readonly
   try {
     const chains: JudgedChain[] = []
     for (const checked of walked.chains) {
-      const chain = judgeChain(checked, run.range)
-      chains.push(isAsked(run, chain.chain.id) ? await run.gaps.explain(run, chain) : chain)
+      const expected = expectedOf(run, checked, walked.chains)
+      const chain = judgeChain(checked, run.range, expected)
+      const told = isAsked(run, chain.chain.id) ? await run.gaps.explain(run, chain) : chain
+      chains.push(acceptGaps(told, expected.accepted))
     }
     yield* new ScopeRun(run, scope, walked, chains).results()
   } finally {
@@ -64,6 +77,16 @@ function isAsked({ options }: Run, id: ChainId): boolean {
   return (trails.length === 0 || trails.includes(id.trail)) && (homeRegion === undefined || homeRegion === id.homeRegion)
 }
 
+/** The digest that CloudTrail delivered last may have been a backfill digest: then it says nothing of the standard chain. */
+function expectedOf(run: Run, { id }: CheckedChain, all: readonly CheckedChain[]): ChainExpectation {
+  const expected = run.expected.of(id)
+  if (expected.delivered === null) return expected
+  const backfill = all.filter(({ id: other }) => other.kind === 'backfill' && isSameTrail(id, other))
+  const { delivered } = expected
+  const told = backfill.some(({ digests }) => digests.some((digest) => digest.vouches && generationTime(digest) >= delivered))
+  return told ? { ...expected, delivered: null } : expected
+}
+
 class ScopeRun {
   readonly #run: Run
   readonly #scope: Scope
@@ -73,6 +96,7 @@ class ScopeRun {
   readonly #tallies = new Map<JudgedChain, ChainTally>()
   readonly #chainOf = new Map<number, JudgedChain>()
   readonly #versions: VersionSearch
+  readonly #accepted: number[] = []
 
   constructor(run: Run, scope: Scope, walked: WalkedDigests, chains: readonly JudgedChain[]) {
     this.#run = run
@@ -81,7 +105,7 @@ class ScopeRun {
     this.#chains = chains
     this.#versions = new VersionSearch(run)
     for (const chain of this.#chains) {
-      if (!isAsked(run, chain.chain.id)) continue
+      if (!isAsked(run, chain.chain.id) || chain.over) continue
       this.#tallies.set(chain, new ChainTally())
       for (const { record } of chain.chain.digests) this.#chainOf.set(record.ordinal, chain)
     }
@@ -133,13 +157,24 @@ class ScopeRun {
       tally.digests.missing++
       yield* this.#about(tally, objectName(record), record.name.endTime, [observation])
     }
-    for (const gap of chain.gaps) {
-      tally.add('unverified')
-      const { trail, homeRegion } = chain.chain.id
-      const { start, end, ...told } = gap
-      const fields = { ...told, startTime: formatTime(start), endTime: formatTime(end), trail, homeRegion }
-      yield makeGap(this.#subject(this.#digestFolder(chain), gap.start), fields)
+    for (const hours of chain.gaps) {
+      const gap = this.#gap(this.#digestFolder(chain), hours, chain.chain.id)
+      tally.add(gap.verdict)
+      yield gap
     }
+  }
+
+  #gap(object: string, hours: OpenHours, chain: Pick<ChainId, 'trail' | 'homeRegion'> | null): Gap {
+    const { start, end, accepted, ...told } = hours
+    if (accepted !== undefined) this.#accepted.push(accepted.entry)
+    return makeGap(this.#subject(object, start), {
+      ...told,
+      startTime: formatTime(start),
+      endTime: formatTime(end),
+      trail: chain?.trail ?? null,
+      homeRegion: chain?.homeRegion ?? null,
+      ...(accepted === undefined ? {} : { accepted: { reason: accepted.reason, by: accepted.by } }),
+    })
   }
 
   *#about(
@@ -219,10 +254,13 @@ class ScopeRun {
     const backfilled = this.#chains.some((chain) => chain.known && chain.digests.length > 0)
     if (!backfilled && (seen.count === 0 || this.#chains.some((chain) => chain.digests.length > 0))) return
     const { askedStart, askedEnd, now } = this.#run.range
-    const startTime = askedStart === null ? seen.first || formatTime(0) : formatTime(askedStart)
-    const endTime = askedEnd === null ? seen.last || formatTime(now) : formatTime(askedEnd)
-    const fields = { reason: 'not-found' as const, startTime, endTime, trail: null, homeRegion: null }
-    yield makeGap(this.#subject(folderName(this.#scope, this.#scope.parts[0]?.place), parseTime(startTime) ?? null), fields)
+    const start = askedStart ?? parseTime(seen.first) ?? 0
+    const end = askedEnd ?? parseTime(seen.last) ?? now
+    const { organizationId, accountId, region } = this.#scope
+    const accepted = this.#run.expected.accepted({ organizationId, accountId, region, trail: null, homeRegion: null })
+    const object = folderName(this.#scope, this.#scope.parts[0]?.place)
+    for (const hours of splitAccepted({ start, end, reason: 'not-found' as const }, accepted))
+      yield this.#gap(object, hours, null)
   }
 
   #end(): ScopeEnd {
@@ -241,6 +279,10 @@ class ScopeRun {
       notChecked: this.#notChecked(),
       keys: this.#keys(),
       trails: [...trails],
+      known: this.#chains
+        .filter(({ known, chain }) => known && chain.id.kind === 'standard')
+        .map(({ chain, range }) => ({ id: chain.id, ...range })),
+      accepted: this.#accepted,
       accountId,
       region,
     }
@@ -272,6 +314,16 @@ class ScopeRun {
     }
     return [...keys.values()]
   }
+}
+
+function isSameTrail(a: ChainId, b: ChainId): boolean {
+  return a.trail === b.trail && a.homeRegion === b.homeRegion
+}
+
+/** Of a backfill digest, as its metadata say. */
+function generationTime({ record: { facts } }: CheckedDigest): number {
+  const generated = facts.kind === 'content' ? facts.metadata?.['backfill-generation-timestamp'] : undefined
+  return parseTime(generated ?? '') ?? Number.NEGATIVE_INFINITY
 }
 
 /** First and last time of the log files that were judged. */

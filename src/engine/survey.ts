@@ -2,9 +2,10 @@
  * What must be known before anything is judged: which original bucket each place of an export stands for, where an export
  * ends, and whether a bucket is a replica of another one.
  */
+
+import type { RangeRequest } from '../core/chain-range.js'
 import { checkSignature, type DigestContent } from '../core/check-digest.js'
 import { DELIVERY_DELAY, NAME_TOLERANCE } from '../core/coverage.js'
-import type { RangeRequest } from '../core/judge-chain.js'
 import { VerifyTrailError } from '../errors.js'
 import { digestDays, listDigests, type NamedDigest } from './digest-walk.js'
 import type { Discovery, Scope } from './discover.js'

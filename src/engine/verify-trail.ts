@@ -2,23 +2,27 @@
 import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
 import { Disagreement } from '../core/disagreement.js'
-import { makeFinding, makeGap } from '../core/finding.js'
+import { ExpectedChains } from '../core/expected-chains.js'
+import { makeFinding } from '../core/finding.js'
 import type { Finding, Gap } from '../core/findings.js'
 import type { ChainSummary, PublicKeyUse, Result, Summary } from '../core/results.js'
 import { countDigest, countLogFile, RunTally } from '../core/summary.js'
 import { formatTime } from '../core/time.js'
+import { deliveredHours, trailSentences } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
 import { VERSION } from '../version.js'
+import { AcceptedGaps } from './accepted-gaps.js'
 import { SpoolBudget } from './claim-spool.js'
 import { type Discovery, discover } from './discover.js'
 import { GapEvents } from './gap-events.js'
 import { concatInOrder } from './in-order.js'
 import { type Limit, MeasurerHere } from './measurer.js'
+import { countNotLookedAt, type FoundTrail, hoursNotFound } from './not-found.js'
 import { type ResolvedOptions, resolveOptions, type VerifyTrailOptions } from './options.js'
 import { ProgressMeter } from './progress.js'
 import { DigestReader } from './read-digest.js'
 import type { Run } from './run.js'
-import { runScope, type ScopeEnd, type ScopeResult } from './scope-run.js'
+import { type KnownChain, runScope, type ScopeEnd, type ScopeResult } from './scope-run.js'
 import { survey } from './survey.js'
 import { WorkerPool } from './worker-pool.js'
 
@@ -83,12 +87,16 @@ class Verification {
   readonly #chains: ChainSummary[] = []
   readonly #keys = new Map<string, PublicKeyUse>()
   readonly #notChecked: string[] = []
-  /** `account/region/trail` with a digest in the range. */
-  readonly #found: { readonly accountId: string; readonly region: string | null; readonly trail: string }[] = []
+  readonly #found: FoundTrail[] = []
+  readonly #known: KnownChain[] = []
+  readonly #accepted: AcceptedGaps
+  /** Why digests have no public key that can be used. */
+  readonly #keyRefusals = new Set<string>()
 
   constructor(options: ResolvedOptions, signal: AbortSignal, startedAt: string, stop: () => void) {
     this.#stop = stop
     this.#options = options
+    this.#accepted = new AcceptedGaps(options.expectations)
     this.#signal = signal
     this.#startedAt = startedAt
     this.#progress = new ProgressMeter(options.onProgress)
@@ -104,7 +112,7 @@ class Verification {
     const ahead = run.live ? SCOPES_AHEAD : 1
     yield* concatInOrder(discovery.scopes, (scope) => runScope(run, scope), { ahead, buffered: PAGES_BUFFERED }, this.#stop)
     await run.measurer.close()
-    yield [...this.#combinationsNotFound()]
+    yield [...this.#notFound(run)]
   }
 
   async #prepare(discovery: Discovery): Promise<Run> {
@@ -124,7 +132,7 @@ class Verification {
     const live = discovery.places.all.some((place) => place.source.kind === 'store')
     const budget = new SpoolBudget()
     const measuring = { maxInflatedBytes: this.#options.maxInflatedBytes, twice: doubleCheck, signal, limit, concurrency }
-    const { workers } = this.#options
+    const { workers, expectations, trailKnowledge } = this.#options
     const measurer = workers === 0 ? new MeasurerHere(measuring) : new WorkerPool(measuring, workers)
     const large = pLimit(LARGE_DIGESTS)
     const largeDigests: Limit = (read) => large(read)
@@ -139,6 +147,7 @@ class Verification {
       gaps: new GapEvents(discovery.scopes),
       largeDigests,
       range,
+      expected: new ExpectedChains(expectations ?? { expect: [], accept: [] }, deliveredHours(trailKnowledge)),
       live,
     }
   }
@@ -159,6 +168,8 @@ class Verification {
       progress.report()
     } else {
       tally.addFinding(result)
+      if (result.code === 'DIGEST_KEY_UNKNOWN' && result.reason !== undefined && this.#keyRefusals.size < NAMED_REFUSALS)
+        this.#keyRefusals.add(result.reason)
       progress.findings++
       if (result.code === 'DIGEST_MISSING') tally.digests.missing++
       if (result.code === 'DIGEST_OUT_OF_CHAIN' && result.reason !== 'not-linked') countDigest(tally.digests, 'invalid', true)
@@ -170,6 +181,8 @@ class Verification {
     this.#chains.push(...end.chains)
     for (const chain of end.chains) this.#tally.addChain(chain)
     this.#notChecked.push(...end.notChecked)
+    this.#known.push(...end.known)
+    for (const entry of end.accepted) this.#accepted.use(entry)
     for (const trail of end.trails) this.#found.push({ accountId: end.accountId, region: end.region, trail })
     for (const { key, origin, independent, digests } of end.keys) {
       const known = this.#keys.get(key.fingerprint)
@@ -186,33 +199,21 @@ class Verification {
     }
   }
 
-  /** Every combination of the values given that matches no digest in the range. */
-  *#combinationsNotFound(): Generator<Gap, void, undefined> {
-    const { accountIds, regions, trails, startTime, endTime, now } = this.#options
-    if (accountIds.length + regions.length + trails.length === 0) return
-    const { start, end } = provenRange(this.#chains)
-    const from = startTime === null ? (start ?? formatTime(0)) : formatTime(startTime)
-    const to = endTime === null ? (end ?? formatTime(now)) : formatTime(endTime)
-    for (const accountId of orAny(accountIds)) {
-      for (const region of orAny(regions)) {
-        for (const trail of orAny(trails)) {
-          const matches = this.#found.some(
-            (found) =>
-              (accountId ?? found.accountId) === found.accountId &&
-              (region ?? found.region) === found.region &&
-              (trail ?? found.trail) === found.trail,
-          )
-          if (matches) continue
-          const object = this.#options.sources[0]?.name ?? ''
-          const subject = { object, organizationId: null, accountId, region, time: from }
-          yield makeGap(subject, { reason: 'not-found', startTime: from, endTime: to, trail, homeRegion: null })
-        }
-      }
+  /** What was asked for or is expected, and is not there. */
+  *#notFound(run: Run): Generator<Gap, void, undefined> {
+    for (const { gap, accepted } of hoursNotFound({ run, found: this.#found, known: this.#known })) {
+      if (accepted !== undefined) this.#accepted.use(accepted)
+      yield gap
     }
+    const outside = countNotLookedAt(run)
+    if (outside > 0)
+      this.#notChecked.push(
+        `${outside} of the combinations that are expected lie outside of what was asked for: they were not looked for.`,
+      )
   }
 
   summary(): Summary {
-    const { accountIds, regions, trails, startTime, endTime, sources, startedAs } = this.#options
+    const { accountIds, regions, trails, startTime, endTime, sources, startedAs, trailKnowledge } = this.#options
     const { start, end } = provenRange(this.#chains)
     const tally = this.#tally
     return {
@@ -247,6 +248,8 @@ class Verification {
         findings: tally.findings,
       },
       chains: this.#chains,
+      ...this.#accepted.report(),
+      ...(trailKnowledge.length === 0 ? {} : { trails: trailKnowledge }),
       publicKeys: [...this.#keys.values()].sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1)),
       notChecked: this.#sentences(),
     }
@@ -266,12 +269,19 @@ class Verification {
     )
     const interrupted = this.#endedEarly()
     const asGiven = [...this.#keys.values()].some(({ independent }) => !independent) ? [KEYS_AS_GIVEN] : []
-    return [...interrupted, ...this.#notChecked, ...ignored, ...asGiven, ...ALWAYS]
+    const keys = [...this.#keyRefusals].sort().map((reason) => `Digests have no public key that can be used: ${reason}.`)
+    const { sources, trailKnowledge } = this.#options
+    const buckets = sources.flatMap(({ bucket }) => bucket ?? [])
+    const told = [...trailSentences(trailKnowledge, buckets), ...keys, ...this.#notChecked]
+    const unused = this.interrupted ? [] : this.#accepted.unused()
+    return [...interrupted, ...told, ...unused, ...ignored, ...asGiven, ...ALWAYS]
   }
 }
 
 const KEYS_AS_GIVEN =
   'Public keys out of a file were trusted as given: from the same hands as the trail they would prove nothing.'
+
+const NAMED_REFUSALS = 20
 
 /** What no run can see. */
 const ALWAYS: readonly string[] = [
@@ -279,10 +289,6 @@ const ALWAYS: readonly string[] = [
   'Log files that were listed only by a backfill digest that is no longer here cannot be seen.',
   'What the trails were configured to record cannot be seen here.',
 ]
-
-function orAny(values: readonly string[]): readonly (string | null)[] {
-  return values.length === 0 ? [null] : values
-}
 
 /** What lies in the folders of other services is not listed: a trail may have been made to deliver there. */
 function otherServices({ otherServices: names }: Discovery): string[] {

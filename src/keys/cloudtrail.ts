@@ -1,21 +1,12 @@
-/** CloudTrail itself: its public keys, and where a trail delivers. The AWS SDK is loaded at the first question. */
-import type { CloudTrailClient, CloudTrailClientConfig, ListPublicKeysCommandOutput, Trail } from '@aws-sdk/client-cloudtrail'
+/** CloudTrail itself as the source of public keys. The AWS SDK is loaded at the first question. */
+import type { ListPublicKeysCommandOutput } from '@aws-sdk/client-cloudtrail'
 import pLimit from 'p-limit'
-import { checkEndpointUrl, loadSdk, sendOptions, withSdkEnvironment } from '../aws/environment.js'
+import { type CloudTrailOptions, type CloudTrailSession, cloudTrailSession, isKnownRegion } from '../aws/cloudtrail-session.js'
+import { sendOptions } from '../aws/environment.js'
 import { describeFailure, isCredentialsFailure, isWorthRepeating, parseFailure } from '../aws/failure.js'
-import { isRegion } from '../core/object-key.js'
 import { mergePublicKeys, type PublicKeyEntry, type PublicKeyList, parsePublicKey } from '../core/public-keys.js'
 import { VerifyTrailError } from '../errors.js'
 import type { KeyAnswer, KeyQuery, PublicKeySource } from './key-source.js'
-
-export interface CloudTrailOptions {
-  /** @default as the SDK has it: AWS_ENDPOINT_URL_CLOUDTRAIL, AWS_ENDPOINT_URL, or the profile's `endpoint_url` */
-  readonly endpointUrl?: string
-  /** @default as the SDK has it: AWS_PROFILE, or `default` */
-  readonly profile?: string
-  /** How often a request is sent that meets throttling, a server error or a broken connection. @default 4 */
-  readonly maxAttempts?: number
-}
 
 export interface CloudTrailKeysOptions extends CloudTrailOptions {
   /** Epoch milliseconds: what the whole run is about, so that one question is enough. @default what is looked up */
@@ -33,16 +24,9 @@ export interface CloudTrailKeys extends PublicKeySource {
   list(region: string, from: number, to: number, signal?: AbortSignal): Promise<readonly PublicKeyEntry[]>
 }
 
-type Sdk = typeof import('@aws-sdk/client-cloudtrail')
-
 interface Span {
   readonly from: number
   readonly to: number
-}
-
-interface Session {
-  readonly sdk: Sdk
-  client(region: string): CloudTrailClient
 }
 
 const HOUR = 3_600_000
@@ -53,16 +37,13 @@ const EARLIEST = Date.UTC(2013, 10, 1)
 const MOST_PAGES = 1000
 const MOST_FAILURES = 3
 
-/** The partitions of the SDK; what else has the form of a region is sent nothing. */
-const PARTITIONS = /^(?:us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso|us-isob|us-isof|eu-isoe|eusc-de)-[a-z]+-\d+$/
-
 /**
  * Asks CloudTrail's ListPublicKeys, in each digest's source region. Answers are kept: a run makes few calls. Where CloudTrail
  * cannot be asked, every lookup in that region answers `unknown` with the reason, and a refusal is not asked for twice.
  */
 export function cloudTrailKeys(options: CloudTrailKeysOptions = {}): CloudTrailKeys {
   const { from, to, now = Date.now } = options
-  const session = onDemand(options)
+  const session = cloudTrailSession(options)
   const regions = new Map<string, RegionKeys>()
   const wholeRun = from === undefined || to === undefined ? undefined : withMargin({ from, to }, now())
   return {
@@ -86,45 +67,10 @@ export function cloudTrailKeys(options: CloudTrailKeysOptions = {}): CloudTrailK
   }
 }
 
-export interface TrailDescription {
-  readonly bucket: string
-  /** As CloudTrail gives it, without a `/` at the end; empty where there is none. */
-  readonly prefix: string
-  readonly trail: string
-  readonly homeRegion: string
-  readonly organization: boolean
-}
-
-/**
- * Where a trail delivers now; it may have delivered elsewhere before. Rejects with `ERR_INVALID_OPTION` where `arn` is no
- * trail's, with `ERR_CREDENTIALS`, and with `ERR_SOURCE` where CloudTrail does not tell.
- */
-export async function describeTrail(
-  arn: string,
-  options: CloudTrailOptions & { signal?: AbortSignal } = {},
-): Promise<TrailDescription> {
-  const region = /^arn:aws[a-z-]*:cloudtrail:([a-z0-9-]+):\d{12}:trail\/[A-Za-z0-9._-]{3,128}$/.exec(arn)?.[1]
-  if (region === undefined || !isKnownRegion(region)) {
-    const allowed = 'arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME'
-    throw new VerifyTrailError('ERR_INVALID_OPTION', `not the ARN of a trail: ${JSON.stringify(arn)} (give ${allowed})`)
-  }
-  try {
-    return await findTrail(await onDemand(options)(), region, arn, options.signal)
-  } catch (error) {
-    options.signal?.throwIfAborted()
-    if (error instanceof VerifyTrailError) throw error
-    const failure = parseFailure(error)
-    const code = isCredentialsFailure(failure) ? 'ERR_CREDENTIALS' : 'ERR_SOURCE'
-    throw new VerifyTrailError(code, `cannot find the trail ${JSON.stringify(arn)}: ${describeFailure(failure)}`, {
-      cause: error,
-    })
-  }
-}
-
 /** What is known of one region. Its questions are asked one after the other, so that none is asked twice. */
 class RegionKeys {
   readonly #region: string
-  readonly #session: () => Promise<Session>
+  readonly #session: () => Promise<CloudTrailSession>
   readonly #wholeRun: Span | undefined
   readonly #oneByOne = pLimit(1)
   /** All of it was asked for. */
@@ -134,7 +80,7 @@ class RegionKeys {
   #refused: string | undefined
   #failures = 0
 
-  constructor(region: string, session: () => Promise<Session>, wholeRun: Span | undefined) {
+  constructor(region: string, session: () => Promise<CloudTrailSession>, wholeRun: Span | undefined) {
     this.#region = region
     this.#session = session
     this.#wholeRun = wholeRun
@@ -193,11 +139,6 @@ class RegionKeys {
   }
 }
 
-/** Whether a name that may come from a bucket is that of a region, so that something may be sent to it. */
-export function isKnownRegion(region: string): boolean {
-  return isRegion(region) && PARTITIONS.test(region)
-}
-
 function notARegion(region: string): string {
   return `${JSON.stringify(region)} is no region known to the AWS SDK: nothing was sent to it`
 }
@@ -212,7 +153,7 @@ function hull(a: Span, b: Span | undefined): Span {
 }
 
 async function listPublicKeys(
-  { sdk, client: open }: Session,
+  { sdk, client: open }: CloudTrailSession,
   region: string,
   { from, to }: Span,
   signal: AbortSignal | undefined,
@@ -248,61 +189,6 @@ function entriesOf({ PublicKeyList: list = [] }: ListPublicKeysCommandOutput): P
           },
         ],
   )
-}
-
-async function findTrail(
-  { sdk, client: open }: Session,
-  region: string,
-  arn: string,
-  signal: AbortSignal | undefined,
-): Promise<TrailDescription> {
-  const client = open(region)
-  try {
-    const command = new sdk.DescribeTrailsCommand({ trailNameList: [arn] })
-    const { trailList = [] } = await client.send(command, sendOptions(signal))
-    const description = trailList.map(describeFound).find((found) => found !== undefined)
-    if (description !== undefined) return description
-    throw new VerifyTrailError('ERR_SOURCE', `there is no trail ${JSON.stringify(arn)}`)
-  } finally {
-    client.destroy()
-  }
-}
-
-function describeFound(trail: Trail): TrailDescription | undefined {
-  const { S3BucketName: bucket, S3KeyPrefix: prefix = '', Name, HomeRegion, IsOrganizationTrail: organization = false } = trail
-  if (!bucket || !Name || !HomeRegion) return undefined
-  return { bucket, prefix, trail: Name, homeRegion: HomeRegion, organization }
-}
-
-/** Opens the SDK once, at the first question. */
-function onDemand(options: CloudTrailOptions): () => Promise<Session> {
-  checkEndpointUrl(options.endpointUrl)
-  let session: Promise<Session> | undefined
-  return () => {
-    session ??= openSession(options)
-    return session
-  }
-}
-
-function openSession({ endpointUrl, profile, maxAttempts = 4 }: CloudTrailOptions): Promise<Session> {
-  return withSdkEnvironment(profile, async () => {
-    const sdk: Sdk = loadSdk('@aws-sdk/client-cloudtrail')
-    const probe = new sdk.CloudTrailClient({ region: 'us-east-1', ...(profile && { profile }) })
-    try {
-      const endpoint = endpointUrl ?? (await probe.config.serviceConfiguredEndpoint?.())
-      const { credentials } = probe.config
-      await credentials()
-      const config: CloudTrailClientConfig = {
-        credentials,
-        maxAttempts,
-        requestHandler: { connectionTimeout: 5000, requestTimeout: 20_000, throwOnRequestTimeout: true },
-        ...(endpoint && { endpoint }),
-      }
-      return { sdk, client: (region) => new sdk.CloudTrailClient({ ...config, region }) }
-    } finally {
-      probe.destroy()
-    }
-  })
 }
 
 function refusal(region: string, error: unknown): string {

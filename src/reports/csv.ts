@@ -3,7 +3,6 @@ import type { Writable } from 'node:stream'
 import type { Finding, Gap } from '../core/findings.js'
 import type { ChainSummary, CoverageInterval, Result } from '../core/results.js'
 import { parseTime } from '../core/time.js'
-import { acceptedOf } from './accepted.js'
 import { escapeTerminal } from './escape.js'
 import { trailOf } from './finding-place.js'
 import { type ReportWriter, Sink } from './report.js'
@@ -83,9 +82,8 @@ function findingRow(finding: Finding | Gap): string[] {
 
 function coverageRow(chain: ChainSummary, part: CoverageInterval): string[] {
   const { organizationId, accountId, region, trail, homeRegion } = chain
-  const { startTime, endTime, verdict, reason } = part
+  const { startTime, endTime, verdict, reason, accepted } = part
   const hours = ((parseTime(endTime) ?? 0) - (parseTime(startTime) ?? 0)) / 3_600_000
-  const accepted = acceptedOf(part)
   const cells = [organizationId, accountId, region, trail, homeRegion, startTime, endTime]
   return [...cells, Math.round(hours * 10_000) / 10_000, verdict, reason, accepted?.reason, accepted?.by].map(cell)
 }

@@ -87,6 +87,9 @@ function codeFacts(finding: Finding | Gap): Fact[] {
         ...(finding.trail === null ? [] : ([['trail', finding.trail]] as const)),
         ...reason(finding.reason),
         ...gapEvents(finding),
+        ...(finding.accepted === undefined
+          ? []
+          : ([['accepted', `by ${finding.accepted.by}: ${finding.accepted.reason}`]] as const)),
       ]
   }
 }

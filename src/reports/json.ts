@@ -42,9 +42,13 @@ export function jsonReport(stream: Writable): ReportWriter {
 
 /** Record by record, yet byte for byte what one stable serialisation of the whole would be: keys are in sorted order. */
 async function writeReport(sink: Sink, result: Summary, findings: Spool): Promise<void> {
-  const { kind: _, chains, notChecked, publicKeys, ...rest } = result
+  const { kind: _, chains, expectations, notChecked, publicKeys, ...rest } = result
   await writeArray(sink, '{"chains":[', chains)
-  await sink.write('],"findings":[')
+  if (expectations !== undefined) {
+    await writeArray(sink, '],"expectations":{"accept":[', expectations.accept)
+    await writeArray(sink, '],"expect":[', expectations.expect)
+  }
+  await sink.write(`]${expectations === undefined ? '' : '}'},"findings":[`)
   for await (const chunk of findings.chunks()) await sink.write(chunk)
   await writeArray(sink, '],"notChecked":[', notChecked)
   await writeArray(sink, '],"publicKeys":[', publicKeys)

@@ -1,9 +1,11 @@
-import { FINDING_VERDICTS, type FindingCode, type FindingVerdict } from '../core/findings.js'
+import { FINDING_VERDICTS, type FindingVerdict } from '../core/findings.js'
 import type { ChainSummary, Summary } from '../core/results.js'
 import { escapeTerminal } from './escape.js'
+import { acceptedGaps, CODES, openFindings } from './metrics.js'
 import type { Paint } from './paint.js'
 import { formatBytes, formatCount, formatCounted } from './quantity.js'
 import { alignColumns } from './table.js'
+import { trailAnswers } from './trail-answers.js'
 
 /** How many public keys are listed in full. */
 const SHOWN_KEYS = 20
@@ -31,10 +33,16 @@ export function verdictLine(summary: Summary, paint: Paint): string {
   if (summary.verdict === 'unverified' || summary.run.interrupted) {
     return paint('yellow', `UNVERIFIED: ${interrupted}${unverified(summary)}; ${proven(summary)}`)
   }
-  return paint('green', `valid from ${startTime ?? '?'} to ${endTime ?? '?'}: ${proven(summary)}`)
+  return paint('green', `valid from ${startTime ?? '?'} to ${endTime ?? '?'}${exceptAccepted(summary)}: ${proven(summary)}`)
 }
 
-function rangeLines({ request, summary }: Summary): string[] {
+/** What is accepted is not proven: never "valid" without it. */
+function exceptAccepted(summary: Summary): string {
+  const gaps = acceptedGaps(summary)
+  return gaps === 0 ? '' : ` but for ${formatCounted(gaps, 'accepted gap')}`
+}
+
+function rangeLines({ request, summary, trails = [] }: Summary): string[] {
   const asked = request.startTime !== null || request.endTime !== null
   const range =
     summary.startTime === null || summary.endTime === null ? 'none found' : `${summary.startTime} to ${summary.endTime}`
@@ -42,6 +50,7 @@ function rangeLines({ request, summary }: Summary): string[] {
   if (request.accountIds.length > 0) rows.push(['accounts', request.accountIds.join(', ')])
   if (request.regions.length > 0) rows.push(['regions', request.regions.join(', ')])
   if (request.trails.length > 0) rows.push(['trails', request.trails.join(', ')])
+  for (const trail of trails) rows.push(['asked', `${trail.arn}: ${trailAnswers(trail)}`])
   return rows.map(([label, value]) => `${label.padEnd(10)}${escapeTerminal(value)}`)
 }
 
@@ -102,7 +111,7 @@ function unverified(summary: Summary): string {
 }
 
 /** `LOG_FILE_MODIFIED 2, DIGEST_MISSING 1`, in the order of the table of codes. */
-function counts({ summary }: Summary, verdict: FindingVerdict): string {
-  const codes = (Object.keys(FINDING_VERDICTS) as FindingCode[]).filter((code) => FINDING_VERDICTS[code] === verdict)
-  return codes.flatMap((code) => (summary.findings[code] ? [`${code} ${formatCount(summary.findings[code])}`] : [])).join(', ')
+function counts(summary: Summary, verdict: FindingVerdict): string {
+  const found = CODES.filter((code) => FINDING_VERDICTS[code] === verdict && openFindings(summary, code) > 0)
+  return found.map((code) => `${code} ${formatCount(openFindings(summary, code))}`).join(', ')
 }

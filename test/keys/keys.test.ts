@@ -4,9 +4,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { VerifyTrailError } from '../../src/errors.js'
-import { cloudTrailKeys, describeTrail } from '../../src/keys/cloudtrail.js'
+import { cloudTrailKeys } from '../../src/keys/cloudtrail.js'
 import { readPublicKeyFile } from '../../src/keys/key-file.js'
 import type { KeyQuery } from '../../src/keys/key-source.js'
+import { askTrail } from '../../src/trails/ask-trail.js'
 
 interface TestKey {
   readonly fingerprint: string
@@ -323,36 +324,80 @@ t.test('CloudTrail', async (t) => {
     await t.rejects(Promise.resolve(lookup), reason)
     t.equal(service.calls.length, 0)
   })
+})
 
-  await t.test('describes a trail', async (t) => {
-    const arn = 'arn:aws:cloudtrail:eu-west-1:123456789012:trail/all-events'
-    const found = {
-      Name: 'all-events',
-      S3BucketName: 'trail-bucket',
-      S3KeyPrefix: 'a/b',
-      HomeRegion: 'eu-west-1',
-      IsOrganizationTrail: true,
-    }
-    let reply: Reply = { body: { trailList: [found] } }
-    const service = await cloudTrail(t, () => reply)
-    const options = { endpointUrl: service.url, maxAttempts: 1 }
-    const description = {
-      bucket: 'trail-bucket',
-      prefix: 'a/b',
-      trail: 'all-events',
-      homeRegion: 'eu-west-1',
-      organization: true,
-    }
-    t.same(await describeTrail(arn, options), description)
-    t.match(service.calls, [{ target: 'DescribeTrails', region: 'eu-west-1', body: { trailNameList: [arn] } }])
-    reply = { body: { trailList: [] } }
-    t.match(await errorOf(describeTrail(arn, options)), { code: 'ERR_SOURCE', message: /no trail/ })
-    reply = refusal('TrailNotFoundException')
-    t.match(await errorOf(describeTrail(arn, options)), { code: 'ERR_SOURCE', message: /TrailNotFound/ })
-    reply = refusal('UnrecognizedClientException')
-    t.match(await errorOf(describeTrail(arn, options)), { code: 'ERR_CREDENTIALS' })
-    for (const wrong of ['all-events', 'arn:aws:s3:::bucket', arn.replace('eu-west-1', 'evil.example'), `${arn}/x`]) {
-      t.match(await errorOf(describeTrail(wrong, options)), { code: 'ERR_INVALID_OPTION' }, wrong)
-    }
-  })
+t.test('what CloudTrail says of a trail', async (t) => {
+  process.env['AWS_ACCESS_KEY_ID'] ??= 'x'
+  process.env['AWS_SECRET_ACCESS_KEY'] ??= 'x'
+  const arn = 'arn:aws:cloudtrail:eu-west-1:123456789012:trail/all-events'
+  const described = {
+    Name: 'all-events',
+    S3BucketName: 'trail-bucket',
+    S3KeyPrefix: 'a/b',
+    HomeRegion: 'eu-west-1',
+    IsMultiRegionTrail: false,
+    IsOrganizationTrail: true,
+    LogFileValidationEnabled: true,
+  }
+  const delivered = START / 1000 + 5400
+  const status = { IsLogging: true, LatestDigestDeliveryTime: delivered, StartLoggingTime: START / 1000 }
+  let settings: Reply = { body: { trailList: [described] } }
+  let statuses = (_region: string): Reply => ({ body: status })
+  const service = await cloudTrail(t, ({ target, region }) => (target === 'DescribeTrails' ? settings : statuses(region)))
+  const options = { endpointUrl: service.url, maxAttempts: 1 }
+  const names = { arn, accountId: '123456789012', trail: 'all-events', homeRegion: 'eu-west-1' }
+  const home = {
+    region: 'eu-west-1',
+    isLogging: true,
+    latestDigestDeliveryTime: '2026-01-01T01:30:00Z',
+    latestDigestDeliveryError: null,
+    startLoggingTime: '2026-01-01T00:00:00Z',
+    stopLoggingTime: null,
+  }
+  t.strictSame(
+    await askTrail(arn, options),
+    {
+      ...names,
+      settings: { bucket: 'trail-bucket', prefix: 'a/b', multiRegion: false, organization: true, validation: true },
+      status: [home],
+    },
+    'where a trail of one region delivers, and that it logs',
+  )
+  t.match(service.calls, [
+    { target: 'DescribeTrails', region: 'eu-west-1', body: { trailNameList: [arn] } },
+    { target: 'GetTrailStatus', region: 'eu-west-1', body: { Name: arn } },
+  ])
+
+  settings = { body: { trailList: [{ ...described, IsMultiRegionTrail: true }] } }
+  statuses = (region) => (region === 'sa-east-1' ? refusal('AccessDeniedException') : { body: { ...status, IsLogging: false } })
+  const everywhere = await askTrail(arn, options)
+  t.equal(everywhere.status.length, 17, 'a multi-region trail is asked about in every region that is on by default')
+  t.match(
+    everywhere.status.filter((answer) => 'refused' in answer),
+    [{ region: 'sa-east-1', refused: /AccessDenied/ }],
+    'what one region refuses lowers what is known of that region',
+  )
+  const some = await askTrail(arn, { ...options, regions: ['us-east-1', 'evil.example'] })
+  t.strictSame(
+    some.status.map(({ region }) => region),
+    ['eu-west-1', 'us-east-1'],
+    'only the regions that were named, beside the home region; what is no region is sent nothing',
+  )
+
+  settings = { body: { trailList: [] } }
+  t.match(await askTrail(arn, options), { settings: { refused: /no such trail/ } })
+  for (const code of ['TrailNotFoundException', 'UnrecognizedClientException', 'AccessDeniedException']) {
+    settings = refusal(code)
+    statuses = () => refusal(code)
+    t.match(
+      await askTrail(arn, options),
+      { settings: { refused: new RegExp(code) }, status: [{ refused: new RegExp(code) }] },
+      `${code} is an answer`,
+    )
+  }
+  for (const wrong of ['all-events', 'arn:aws:s3:::bucket', arn.replace('eu-west-1', 'evil.example'), `${arn}/x`]) {
+    t.match(await errorOf(askTrail(wrong, options)), { code: 'ERR_INVALID_OPTION' }, wrong)
+  }
+  const reason = new Error('stop')
+  await t.rejects(askTrail(arn, { ...options, signal: AbortSignal.abort(reason) }), reason, 'an abort ends it')
 })

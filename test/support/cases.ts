@@ -6,7 +6,16 @@ import { fileURLToPath } from 'node:url'
 import type { CaseOptions, Expected, ExpectedFinding } from '../../fixtures/case.js'
 import type { Finding, Gap } from '../../src/core/findings.js'
 import type { Summary } from '../../src/core/results.js'
-import { type MetadataFile, type PublicKeySource, parseMetadata, type Result, type Source, verifyTrail } from '../../src/index.js'
+import {
+  type Expectations,
+  type MetadataFile,
+  type PublicKeySource,
+  parseExpectations,
+  parseMetadata,
+  type Result,
+  type Source,
+  verifyTrail,
+} from '../../src/index.js'
 import { readPublicKeyFile } from '../../src/keys/key-file.js'
 
 export interface Case {
@@ -111,7 +120,7 @@ export async function runCase(
     readonly doubleCheck?: boolean
   } = {},
 ): Promise<CaseRun> {
-  const { startTime, endTime, accountIds, regions, trails, bucket, unvalidatedTrails, now, logFileLimit } = one.options
+  const { startTime, endTime, accountIds, regions, trails, bucket, unvalidatedTrails, expect, now, logFileLimit } = one.options
   const publicKeys = await caseKeys(one)
   const [name, ...prefix] = bucket?.split('/') ?? []
   const { metadata, ...settings } = more
@@ -130,6 +139,7 @@ export async function runCase(
       ? {}
       : { originalPlace: { bucket: name, ...(prefix.length === 0 ? {} : { prefix: prefix.join('/') }) } }),
     ...(unvalidatedTrails === undefined ? {} : { unvalidatedTrails }),
+    ...(expect === undefined ? {} : { expectations: expectations(expect) }),
     ...(logFileLimit === undefined ? {} : { maxInflatedBytes: logFileLimit }),
     now: new Date(now ?? '2026-11-01T00:00:00Z'),
   })
@@ -137,6 +147,12 @@ export async function runCase(
   const summary = results.at(-1)
   if (summary?.kind !== 'summary') throw new Error('the run ended without a summary')
   return { summary, results, findings: results.filter((result) => result.kind === 'finding' || result.kind === 'gap') }
+}
+
+function expectations(expect: object): Expectations {
+  const answer = parseExpectations(Buffer.from(JSON.stringify(expect)))
+  if (!answer.ok) throw new Error(answer.reason)
+  return answer.expectations
 }
 
 /** What differs from what is expected: plain sentences, none where all is as it should be. */
@@ -160,8 +176,9 @@ export function differences({ expected }: Case, run: CaseRun): string[] {
 }
 
 function matches(finding: Finding | Gap, wanted: ExpectedFinding): boolean {
-  const events = finding.code === 'COVERAGE_GAP' ? finding.events?.map(({ eventName }) => eventName) : undefined
-  const fields: Readonly<Record<string, unknown>> = { ...finding, eventNames: events?.join(' ') }
+  const gap = finding.kind === 'gap' ? finding : undefined
+  const eventNames = gap?.events?.map(({ eventName }) => eventName).join(' ')
+  const fields: Readonly<Record<string, unknown>> = { ...finding, eventNames, acceptedBy: gap?.accepted?.by ?? null }
   return Object.entries(wanted).every(([name, value]) => fields[name] === value)
 }
 

@@ -3,6 +3,7 @@ import { FINDING_VERDICTS, type FindingCode, type FindingVerdict } from '../../c
 import type { Summary } from '../../core/results.js'
 import { parseTime } from '../../core/time.js'
 import { MEANINGS } from '../meanings.js'
+import { acceptedGaps, CODES, openFindings } from '../metrics.js'
 import { formatBytes, formatCount, formatCounted } from '../quantity.js'
 import { html, shownDuration, shownTime } from './markup.js'
 
@@ -34,13 +35,19 @@ function lead(summary: Summary): string {
   const interrupted = summary.run.interrupted ? ' The run was interrupted: this says nothing about what was not read.' : ''
   switch (shownVerdict(summary)) {
     case 'valid':
-      return `All that was asked is proven ${range(summary)}.`
+      return `All that was asked is proven ${range(summary)}${exceptAccepted(summary)}.`
     case 'invalid':
       return `${formatCounted(total(summary, 'invalid'), 'finding')} ${total(summary, 'invalid') === 1 ? 'proves' : 'prove'} that the trail is not as CloudTrail delivered it.${interrupted}`
     case 'unverified':
       if (summary.summary.digests.valid === 0) return `Nothing is proven: no digest could be verified.${interrupted}`
       return `Nothing false was found, and not all is proven.${interrupted}`
   }
+}
+
+/** What is accepted is not proven. */
+function exceptAccepted(summary: Summary): string {
+  const gaps = acceptedGaps(summary)
+  return gaps === 0 ? '' : `, but for ${formatCounted(gaps, 'accepted gap')}`
 }
 
 function range({ summary }: Summary): string {
@@ -82,13 +89,16 @@ function wrong(summary: Summary): string {
 }
 
 function open(summary: Summary): string {
-  const codes = codeList(summary, 'unverified') ?? '<p>All that was asked for is proven or disproven.</p>'
-  return `${codes}<p>What no run can see is under <a href="#not-proven">What this does not prove</a>.</p>`
+  const codes = codeList(summary, 'unverified')
+  const gaps = acceptedGaps(summary)
+  const accepted = gaps === 0 ? '' : `<p>${formatCounted(gaps, 'gap')}, accepted as they are.</p>`
+  const none = gaps === 0 ? '<p>All that was asked for is proven or disproven.</p>' : ''
+  return `${codes ?? none}${accepted}<p>What no run can see is under <a href="#not-proven">What this does not prove</a>.</p>`
 }
 
-function codesOf({ summary }: Summary, verdict: FindingVerdict): { code: FindingCode; count: number }[] {
-  const codes = (Object.keys(FINDING_VERDICTS) as FindingCode[]).filter((code) => FINDING_VERDICTS[code] === verdict)
-  return codes.map((code) => ({ code, count: summary.findings[code] ?? 0 })).filter(({ count }) => count > 0)
+function codesOf(summary: Summary, verdict: FindingVerdict): { code: FindingCode; count: number }[] {
+  const codes = CODES.filter((code) => FINDING_VERDICTS[code] === verdict)
+  return codes.map((code) => ({ code, count: openFindings(summary, code) })).filter(({ count }) => count > 0)
 }
 
 function total(summary: Summary, verdict: FindingVerdict): number {

@@ -1,6 +1,7 @@
 /** Whose keys, what the run cannot know, and how to run it again. */
 import type { PublicKeyUse, Summary } from '../../core/results.js'
 import { formatCount } from '../quantity.js'
+import { trailAnswers } from '../trail-answers.js'
 import { html, shownTime } from './markup.js'
 
 const MOST_KEYS = 500
@@ -27,7 +28,7 @@ export function notProvenSection({ notChecked }: Summary): string {
   return `<ul>${notChecked.map((sentence) => `<li>${html(sentence)}</li>`).join('')}</ul>`
 }
 
-export function repeatSection({ run, tool, request }: Summary): string {
+export function repeatSection({ run, tool, request, trails = [] }: Summary): string {
   const { commandLine, packageSha256 } = run
   const command = commandLine
     ? `<pre class=exact tabindex=0 aria-label="Command line">verify-trail ${html(commandLine.map(quoted).join(' '))}</pre>`
@@ -37,6 +38,7 @@ export function repeatSection({ run, tool, request }: Summary): string {
     ['Accounts', request.accountIds.join(', ')],
     ['Regions', request.regions.join(', ')],
     ['Trails', request.trails.join(', ')],
+    ...trails.map((trail) => ['CloudTrail', `${trail.arn}: ${trailAnswers(trail)}`] as const),
     ['Run', `${run.startedAt} to ${run.finishedAt}${run.interrupted ? ', interrupted' : ''}`],
     ['Tool', `${tool.name} ${tool.version} on Node ${run.node}`],
     ['SHA-256 of the tool', packageSha256 ?? ''],

@@ -1,7 +1,6 @@
 /** The coverage timeline: a row for each account, opening to its regions and trails. */
 import type { ChainSummary, Summary } from '../../core/results.js'
 import { parseTime } from '../../core/time.js'
-import { acceptedOf } from '../accepted.js'
 import { formatCount, formatCounted } from '../quantity.js'
 import { type Marks, segments } from './marks.js'
 import { html, shownDuration, shownTime } from './markup.js'
@@ -132,8 +131,8 @@ function openHours(chain: ChainSummary, budget: Budget): string {
   const lines = shown.map((part) => {
     const start = parseTime(part.startTime) ?? 0
     const end = parseTime(part.endTime) ?? 0
-    const accepted = acceptedOf(part)
-    const words = accepted === null ? '' : `, accepted: ${html(accepted.reason)} (${html(accepted.by)})`
+    const { accepted } = part
+    const words = accepted === undefined ? '' : `, accepted: ${html(accepted.reason)} (${html(accepted.by)})`
     const reason = part.reason ?? (part.verdict === 'invalid' ? 'see the findings' : 'log files not proven')
     return `<li><b class=${stateOf(part)}>${stateOf(part)}</b> ${shownTime(part.startTime)} to ${shownTime(part.endTime)} <span>${shownDuration(end - start)}, ${html(reason)}${words}</span></li>`
   })
