@@ -45,6 +45,12 @@ module.exports = {
       to: { path: '^src/', pathNot: ['^src/trails/', '^src/core/', '^src/aws/', '^src/errors\\.ts$'] },
     },
     {
+      name: 'attest-knows-core-only',
+      severity: 'error',
+      from: { path: '^src/attest/' },
+      to: { path: '^src/', pathNot: ['^src/attest/', '^src/core/', '^src/errors\\.ts$'] },
+    },
+    {
       name: 'engine-knows-no-store',
       comment: 'The engine sees the types of a source and of a key source, never an implementation.',
       severity: 'error',

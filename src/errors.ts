@@ -21,6 +21,8 @@ export type ErrorCode =
   | 'ERR_DISAGREEMENT'
   /** A report cannot be written, or read back. */
   | 'ERR_REPORT'
+  /** A key or certificate for sealing reports cannot be used. */
+  | 'ERR_SIGNING_KEY'
 
 /** Test `error.code`, not the message: messages are for people and may change. */
 export class VerifyTrailError extends Error {

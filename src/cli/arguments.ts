@@ -1,16 +1,11 @@
 /** The command line, as it is documented in docs/cli.md. Parses; opens and reads nothing. */
-import { type Command, CommanderError } from 'commander'
-import { VerifyTrailError } from '../errors.js'
 import type { ReportForm } from '../reports/forms.js'
+import { type AttestCommand, parseAttest } from './attest-arguments.js'
+import type { AwsOptions } from './aws-options.js'
 import { keysCommand, reportCommand, verifyCommand } from './command-options.js'
+import { checkSources, type PrintCommand, parseWords, usageError } from './parse-words.js'
 import { type NamedOutput, type ReportTarget, reportTargets } from './report-target.js'
 import type { Place, TrailArn } from './values.js'
-
-/** How AWS, or something that speaks S3, is reached. */
-export interface AwsOptions {
-  readonly endpointUrl?: string
-  readonly profile?: string
-}
 
 /** `verify-trail [verify] <source...>` */
 export interface VerifyCommand extends AwsOptions {
@@ -36,6 +31,9 @@ export interface VerifyCommand extends AwsOptions {
   /** The form of the report on stdout. */
   readonly form: ReportForm
   readonly outputs: readonly ReportTarget[]
+  /** PEM file of the key that seals each JSON report, and the file with its passphrase. */
+  readonly sign?: string
+  readonly signPassphrase?: string
   readonly verbose: boolean
   readonly quiet: boolean
   readonly progress: boolean
@@ -66,12 +64,6 @@ export interface ReportCommand {
   readonly color: boolean
 }
 
-/** Help or version: printed, and done. */
-export interface PrintCommand {
-  readonly command: 'print'
-  readonly text: string
-}
-
 interface SharedFlags extends AwsOptions {
   readonly startTime?: Date
   readonly endTime?: Date
@@ -95,6 +87,8 @@ interface VerifyFlags extends SharedFlags {
   readonly ndjson?: true
   readonly output?: readonly NamedOutput[]
   readonly format?: ReportForm
+  readonly sign?: string
+  readonly signPassphrase?: string
   readonly verbose?: true
   readonly progress: boolean
   readonly color: boolean
@@ -106,23 +100,35 @@ interface KeysFlags extends SharedFlags {
   readonly output?: string
 }
 
+export type CommandLine = VerifyCommand | KeysCommand | ReportCommand | AttestCommand | PrintCommand
+
 /** What is to be done. Throws `ERR_INVALID_OPTION` with a sentence for the user. */
-export function parseArguments(words: readonly string[]): VerifyCommand | KeysCommand | ReportCommand | PrintCommand {
+export function parseArguments(words: readonly string[]): CommandLine {
   const [first, ...rest] = words
   if (first === 'help' && rest.length === 0) return parseArguments(['--help'])
-  if (first === 'keys') return parseKeys(rest)
-  return first === 'report' ? parseReport(rest) : parseVerify(words)
+  switch (first) {
+    case 'attest':
+      return parseAttest(rest)
+    case 'keys':
+      return parseKeys(rest)
+    case 'report':
+      return parseReport(rest)
+    default:
+      return parseVerify(words)
+  }
 }
 
 function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   const command = verifyCommand()
-  const printed = parse(command, words)
+  const printed = parseWords(command, words)
   if (printed !== undefined) return { command: 'print', text: printed }
   const flags = command.opts<VerifyFlags>()
   const sources = command.args[0] === 'verify' ? command.args.slice(1) : command.args
-  const [first = ''] = command.args
-  if (first === 'keys' || first === 'report')
-    throw usageError(`'${first}' comes first: verify-trail ${first} [options] (for a directory of that name: ./${first})`)
+  const [misplaced = ''] = command.args
+  if (['attest', 'keys', 'report'].includes(misplaced))
+    throw usageError(
+      `'${misplaced}' comes first: verify-trail ${misplaced} [options] (for a directory of that name: ./${misplaced})`,
+    )
   checkRange(flags)
   checkSources(sources)
   if (sources.length === 0 && flags.trailArn === undefined) {
@@ -147,13 +153,15 @@ function verifyOptions(flags: VerifyFlags, sources: readonly string[]): Omit<Ver
   } = flags
   const { unvalidatedTrails = false, doubleCheck = false, verbose = false, quiet = false, ...others } = rest
   const form = json ? 'json' : ndjson ? 'ndjson' : 'text'
-  const given = { accountIds, regions, trails, outputs: reportTargets(output, format), expect }
+  const outputs = reportTargets(output, format)
+  checkSign(flags, outputs)
+  const given = { accountIds, regions, trails, outputs, expect }
   return { ...others, ...given, command: 'verify', sources, form, unvalidatedTrails, doubleCheck, verbose, quiet }
 }
 
 function parseReport(words: readonly string[]): ReportCommand | PrintCommand {
   const command = reportCommand()
-  const printed = parse(command, words)
+  const printed = parseWords(command, words)
   if (printed !== undefined) return { command: 'print', text: printed }
   const { output = [], format, verbose = false, quiet = false, color } = command.opts<ReportFlags>()
   const [source, ...more] = command.args
@@ -162,9 +170,15 @@ function parseReport(words: readonly string[]): ReportCommand | PrintCommand {
   return { command: 'report', source, form: null, outputs: reportTargets(output, format), verbose, quiet, color }
 }
 
+function checkSign({ sign, signPassphrase }: VerifyFlags, outputs: readonly ReportTarget[]): void {
+  if (sign === undefined && signPassphrase !== undefined) throw usageError('--sign-passphrase is for --sign: give both')
+  if (sign !== undefined && !outputs.some(({ form }) => form === 'json'))
+    throw usageError('--sign seals a JSON report: say where with -o FILE.json')
+}
+
 function parseKeys(words: readonly string[]): KeysCommand | PrintCommand {
   const command = keysCommand()
-  const printed = parse(command, words)
+  const printed = parseWords(command, words)
   if (printed !== undefined) return { command: 'print', text: printed }
   const { region: regions = [], output, quiet = false, ...others } = command.opts<KeysFlags>()
   const sources = command.args
@@ -179,38 +193,7 @@ function parseKeys(words: readonly string[]): KeysCommand | PrintCommand {
   return { ...others, command: 'keys', sources, regions, output, quiet }
 }
 
-/** The text of `--help` or `--version` where that was asked for. */
-function parse(command: Command, words: readonly string[]): string | undefined {
-  let printed = ''
-  command.exitOverride().configureOutput({
-    writeOut: (out) => {
-      printed += out
-    },
-    outputError: () => undefined,
-  })
-  try {
-    command.parse(words, { from: 'user' })
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    if (error.exitCode === 0) return printed
-    throw usageError(error.message.replace(/^error: /, ''))
-  }
-  return undefined
-}
-
-function usageError(message: string): VerifyTrailError {
-  return new VerifyTrailError('ERR_INVALID_OPTION', `${message} (see verify-trail --help)`)
-}
-
 function checkRange({ startTime, endTime }: SharedFlags): void {
   if (startTime === undefined || endTime === undefined || startTime < endTime) return
   throw usageError(`the start ${startTime.toISOString()} is not before the end ${endTime.toISOString()}`)
-}
-
-function checkSources(sources: readonly string[]): void {
-  for (const [i, source] of sources.entries()) {
-    if (source === '')
-      throw usageError('a source is empty: give s3://bucket[/prefix] or an exported bucket (a directory or an archive)')
-    if (sources.indexOf(source) !== i) throw usageError(`the source '${source}' was given twice`)
-  }
 }

@@ -30,7 +30,7 @@ const REPORT = 'Reports:'
 export function verifyCommand(): Command {
   const command = new Command('verify-trail')
     .usage(
-      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html',
+      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail attest (check | request | attach) …',
     )
     .description('Proves, or disproves, the integrity of AWS CloudTrail logs: digest chains, signatures and every log file.')
     .argument(
@@ -75,7 +75,7 @@ function scopeOptions(): Option[] {
       'JSON: accounts, regions and trails that must be there, and gaps that are accepted; or an earlier report (repeatable)',
       paths,
     ),
-    new Option('--unvalidated-trails', 'trails without log file validation deliver into the same folders'),
+    unvalidatedTrails(),
   ]
 }
 
@@ -85,6 +85,14 @@ function rangeOptions(): Option[] {
     option('--end-time <time>', 'to here (excluded)', single(time)),
   ]
 }
+
+/** What objects are verified with, and how: also where a sealed report is checked against the evidence. */
+export function sharedVerifyOptions(): Option[] {
+  return [...evidenceOptions(), unvalidatedTrails(), ...runOptions(), ...awsOptions()]
+}
+
+const unvalidatedTrails = (): Option =>
+  new Option('--unvalidated-trails', 'trails without log file validation deliver into the same folders')
 
 function evidenceOptions(): Option[] {
   return [
@@ -126,6 +134,8 @@ function reportOptions(): Option[] {
     new Option('--json', 'one JSON report on stdout').conflicts('ndjson'),
     new Option('--ndjson', 'one JSON record a line on stdout, as results are known'),
     ...fileOptions(),
+    option('--sign <pem>', 'seal each JSON report with this private key: FILE.json.dsse.json beside it', single(text)),
+    option('--sign-passphrase <file>', "the key's passphrase is the first line of this file", single(text)),
     new Option('-v, --verbose', 'the text report names every digest and log file').conflicts('quiet'),
     new Option('-q, --quiet', 'no progress; the text report is the verdict alone'),
     new Option('--no-progress', 'no progress on stderr'),
@@ -171,7 +181,7 @@ export function keysCommand(): Command {
     .addOption(new Option('-q, --quiet', 'say nothing but errors'))
 }
 
-function option<T>(flags: string, description: string, parser: (value: string, previous: T | undefined) => T): Option {
+export function option<T>(flags: string, description: string, parser: (value: string, previous: T | undefined) => T): Option {
   // A previous value is what the same parser returned, or undefined; commander types it as never absent.
   return new Option(flags, description).argParser<T | undefined>(parser)
 }

@@ -13,6 +13,7 @@ type ReportRequest = Pick<ReportCommand, 'form' | 'outputs' | 'verbose' | 'quiet
 interface ReportOutput {
   readonly name: string
   readonly writer: ReportWriter
+  readonly form: ReportForm
   readonly file?: WrittenFile
 }
 
@@ -26,6 +27,8 @@ export class ReportOutputs {
   #open: ReportOutput[] = []
   /** Whether a report could not be written. */
   failed = false
+  /** Paths of the JSON reports that are there. */
+  readonly jsonReports: string[] = []
 
   private constructor(console: Console, onAllGone: () => void) {
     this.#console = console
@@ -37,8 +40,10 @@ export class ReportOutputs {
     const outputs = new ReportOutputs(console, onAllGone)
     const { verbose, quiet } = command
     const coloured = command.color && showsColours(console.stdout)
-    if (command.form !== null)
-      outputs.#open.push({ name: 'stdout', writer: reportWriter(command.form, console.stdout, { verbose, quiet, coloured }) })
+    if (command.form !== null) {
+      const writer = reportWriter(command.form, console.stdout, { verbose, quiet, coloured })
+      outputs.#open.push({ name: 'stdout', form: command.form, writer })
+    }
     for (const { path, form } of command.outputs) await outputs.#openFile(path, form, { verbose })
     return outputs
   }
@@ -59,9 +64,20 @@ export class ReportOutputs {
       try {
         await output.writer.end()
         await output.file?.commit()
+        if (output.file !== undefined && output.form === 'json') this.jsonReports.push(output.file.path)
       } catch (error) {
         this.#giveUp(output, error)
       }
+    }
+  }
+
+  /** What is written about each of the reports, once they are there. */
+  async also(paths: readonly string[], write: (path: string) => Promise<void>): Promise<void> {
+    for (const path of paths) {
+      await write(path).catch((error: unknown) => {
+        this.failed = true
+        say(this.#console, `cannot seal ${path}: ${messageOf(error)}`)
+      })
     }
   }
 
@@ -76,7 +92,7 @@ export class ReportOutputs {
   async #openFile(path: string, form: ReportForm, options: TextReportOptions): Promise<void> {
     try {
       const file = await WrittenFile.create(path)
-      this.#open.push({ name: path, writer: reportWriter(form, file.stream, options), file })
+      this.#open.push({ name: path, form, writer: reportWriter(form, file.stream, options), file })
     } catch (error) {
       this.failed = true
       say(this.#console, `the report ${path} will be missing: ${messageOf(error)}`)

@@ -12,6 +12,8 @@ export async function runCommandLine(words: readonly string[], console: Console)
       case 'print':
         console.stdout.write(command.text)
         return 0
+      case 'attest':
+        return await (await import('./attest.js')).runAttest(command, console)
       case 'keys':
         return await (await import('./keys.js')).runKeys(command, console)
       case 'report':

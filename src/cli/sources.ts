@@ -4,8 +4,21 @@ import { VerifyTrailError } from '../errors.js'
 import { archiveSource } from '../sources/archive.js'
 import { directorySource } from '../sources/directory.js'
 import type { Source } from '../sources/source.js'
-import type { AwsOptions, VerifyCommand } from './arguments.js'
+import type { AwsOptions } from './aws-options.js'
 import { given } from './given.js'
+import type { TrailArn } from './values.js'
+
+/** The options that name what a run is about and what it is checked with. */
+export interface EvidenceCommand extends AwsOptions {
+  readonly sources: readonly string[]
+  readonly trailArn?: TrailArn
+  readonly publicKeys?: string
+  readonly metadata?: string
+  readonly expect?: readonly string[]
+  /** Whose status is asked for, where the trail is named by its ARN. */
+  readonly regions?: readonly string[]
+  readonly concurrency?: number
+}
 
 /** Whether a source is a bucket and not a directory. */
 export function isS3Url(source: string): boolean {
@@ -22,13 +35,13 @@ export interface Opened {
  * Opens the sources of a run: those given, else the bucket that CloudTrail names for the trail. Of a trail that is named by its
  * ARN CloudTrail is asked what it knows, unless the run is over an export. Only S3 loads the AWS SDK.
  */
-export async function openSources(command: VerifyCommand, signal: AbortSignal): Promise<Opened> {
+export async function openSources(command: EvidenceCommand, signal: AbortSignal): Promise<Opened> {
   const { trailArn, concurrency } = command
   const open = (source: string) => openSource(source, command, signal, concurrency)
   if (trailArn === undefined || (command.sources.length > 0 && !command.sources.some(isS3Url)))
     return { sources: await Promise.all(command.sources.map(open)), trailKnowledge: [] }
   const { askTrail } = await import('../trails/ask-trail.js')
-  const regions = command.regions.length === 0 ? {} : { regions: command.regions }
+  const regions = command.regions?.length ? { regions: command.regions } : {}
   const asked = askTrail(trailArn.arn, { ...cloudTrailOptions(command), ...regions, signal })
   const opened = await Promise.all(command.sources.map(open))
   const trail = await asked

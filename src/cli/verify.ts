@@ -1,21 +1,17 @@
-import { readFile } from 'node:fs/promises'
 import { isAbsolute, relative, resolve, sep } from 'node:path'
 import type { Result, Summary } from '../core/results.js'
 import { type Progress, type VerifyTrailOptions, verifyTrail } from '../engine/verify-trail.js'
 import { VerifyTrailError } from '../errors.js'
-import { readPublicKeyFile } from '../keys/key-file.js'
-import type { PublicKeySource } from '../keys/key-source.js'
 import { verdictLine } from '../reports/text-summary.js'
-import { type MetadataFile, parseMetadata } from '../sources/metadata-file.js'
-import type { Source } from '../sources/source.js'
 import type { VerifyCommand } from './arguments.js'
-import { type Console, messageOf, say } from './console.js'
-import { readExpectations } from './expectations.js'
+import { type Console, say } from './console.js'
+import { withEvidence } from './evidence.js'
 import { given } from './given.js'
 import { packageSha256 } from './package-hash.js'
 import { type ProgressDisplay, showProgress } from './progress.js'
 import { ReportOutputs } from './report-outputs.js'
-import { cloudTrailOptions, isS3Url, openSources } from './sources.js'
+import { Seal } from './seal.js'
+import { isS3Url } from './sources.js'
 
 /** 0 valid, 1 invalid, 2 nothing can be said or a report could not be written, 3 unverified or interrupted. */
 export type ExitCode = 0 | 1 | 2 | 3
@@ -25,23 +21,8 @@ const EXIT_CODES = { valid: 0, invalid: 1, unverified: 3 } as const
 /** Runs `verify-trail verify`. Rejects with VerifyTrailError where nothing can be said. */
 export async function runVerify(command: VerifyCommand, console: Console): Promise<ExitCode> {
   for (const { path } of command.outputs) checkOutput(path, command)
-  const sources: Source[] = []
-  try {
-    const metadata = command.metadata === undefined ? undefined : await readMetadata(command.metadata)
-    const expectations = await readExpectations(command.expect)
-    const keys = command.publicKeys === undefined ? undefined : await readPublicKeyFile(command.publicKeys)
-    const opened = await openSources(command, console.interrupted)
-    sources.push(...opened.sources)
-    const publicKeys = keys ?? (await keysFromCloudTrail(command))
-    return await report(command, console, {
-      ...engineOptions(command),
-      sources,
-      trailKnowledge: opened.trailKnowledge,
-      ...given({ metadata, publicKeys, expectations }),
-    })
-  } finally {
-    await Promise.allSettled(sources.map((source) => source.close?.()))
-  }
+  const seal = command.sign === undefined ? undefined : await Seal.open(command.sign, command.signPassphrase)
+  return withEvidence(command, console, (evidence) => report(command, console, { ...engineOptions(command), ...evidence }, seal))
 }
 
 /** A report never takes the place of what it is about, nor becomes a part of it. */
@@ -55,22 +36,6 @@ function checkOutput(path: string, { sources, publicKeys, metadata, expect }: Ve
   if (within.some((below) => !isAbsolute(below) && below.split(sep)[0] !== '..' && output.split(sep).includes('AWSLogs'))) {
     throw new VerifyTrailError('ERR_INVALID_OPTION', `the report '${path}' would lie among the files that are verified`)
   }
-}
-
-/** Without a key file, CloudTrail is asked where a source is its store; a run over directories asks nobody. */
-async function keysFromCloudTrail(command: VerifyCommand): Promise<PublicKeySource | undefined> {
-  if (command.sources.length > 0 && !command.sources.some(isS3Url)) return undefined
-  const { cloudTrailKeys } = await import('../keys/cloudtrail.js')
-  return cloudTrailKeys(cloudTrailOptions(command))
-}
-
-async function readMetadata(path: string): Promise<MetadataFile> {
-  const bytes = await readFile(path).catch((error: unknown) => {
-    throw new VerifyTrailError('ERR_METADATA', `cannot read the metadata file '${path}': ${messageOf(error)}`, { cause: error })
-  })
-  const answer = parseMetadata(bytes)
-  if (answer.ok) return answer.metadata
-  throw new VerifyTrailError('ERR_METADATA', `the metadata file '${path}': ${answer.reason}`)
 }
 
 function engineOptions(command: VerifyCommand): Omit<VerifyTrailOptions, 'sources'> {
@@ -93,7 +58,12 @@ interface Seen {
   invalid: boolean
 }
 
-async function report(command: VerifyCommand, console: Console, options: VerifyTrailOptions): Promise<ExitCode> {
+async function report(
+  command: VerifyCommand,
+  console: Console,
+  options: VerifyTrailOptions,
+  seal: Seal | undefined,
+): Promise<ExitCode> {
   const readersGone = new AbortController()
   const signal = AbortSignal.any([console.interrupted, readersGone.signal])
   const outputs = await ReportOutputs.open(command, console, () => readersGone.abort())
@@ -115,6 +85,8 @@ async function report(command: VerifyCommand, console: Console, options: VerifyT
   }
   display.stop()
   await outputs.complete()
+  const { summary } = seen
+  if (seal !== undefined && summary !== undefined) await outputs.also(outputs.jsonReports, (path) => seal.write(path, summary))
   return exitCode(console, outputs, seen)
 }
 

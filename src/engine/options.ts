@@ -45,7 +45,7 @@ export interface VerifyTrailOptions {
   readonly doubleCheck?: boolean
   /** A log file that inflates to more is LOG_FILE_TOO_LARGE. @default 2 GiB */
   readonly maxInflatedBytes?: number
-  /** @default the clock, read once */
+  /** What the run takes as now, and says as its start. @default the clock, read once */
   readonly now?: Date
   /** How the run was started, for the report. */
   readonly startedAs?: StartedAs

@@ -67,7 +67,7 @@ function report(summary: Summary, groups: Groups, verbose: boolean, paint: Paint
     ...section('Findings', findingSection(groups, verbose, paint), paint),
     ...section(
       'Not checked',
-      summary.notChecked.map((sentence) => `  - ${escapeTerminal(sentence)}`),
+      [...summary.notChecked, ...keysAsGiven(summary)].map((sentence) => `  - ${escapeTerminal(sentence)}`),
       paint,
     ),
     ...section(
@@ -78,6 +78,12 @@ function report(summary: Summary, groups: Groups, verbose: boolean, paint: Paint
     '',
     verdictLine(summary, paint),
   ]
+}
+
+/** Not among the sentences of the summary, which say the same wherever the keys were had from. */
+function keysAsGiven({ publicKeys }: Summary): string[] {
+  if (publicKeys.every(({ independent }) => independent)) return []
+  return ['Public keys out of a file were trusted as given: from the same hands as the trail they would prove nothing.']
 }
 
 function section(title: string, body: readonly string[], paint: Paint): string[] {
