@@ -5,6 +5,7 @@
 
 import { HOUR } from './coverage.js'
 import type { Digest, PreviousDigest } from './digest.js'
+import type { MetadataOrigin } from './digest-metadata.js'
 import { Disagreement } from './disagreement.js'
 import type { Observation } from './finding.js'
 import type { UnreadableReason } from './findings.js'
@@ -50,6 +51,7 @@ export interface DigestContent {
   readonly key: KeyFact
   /** User metadata; undefined where the source does not carry any. */
   readonly metadata: Readonly<Record<string, string>> | undefined
+  readonly metadataFrom: MetadataOrigin | null
 }
 
 export type SignatureState = 'verifies' | 'fails' | 'absent'

@@ -25,6 +25,7 @@ export function digestResult({ checked, verdict }: JudgedDigest): DigestResult {
     fingerprint: content?.digest.digestPublicKeyFingerprint ?? null,
     sha256: content?.sha256 ?? (facts.kind === 'malformed' ? facts.sha256 : null),
     signatureFrom,
+    ...(content?.metadataFrom ? { metadataFrom: content.metadataFrom } : {}),
     logFiles: content?.logFiles ?? 0,
     findings: [...observations, ...linkObservations].map((observation) => observation.code),
   }

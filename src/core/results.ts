@@ -1,4 +1,5 @@
 /** What a run yields, in order. Every field is a fact that was found; nothing here computes a verdict. */
+import type { MetadataOrigin } from './digest-metadata.js'
 import type { AcceptedGap, Expectation } from './expectations.js'
 import type { Acceptance, Finding, FindingCode, Gap, GapReason, Verdict } from './findings.js'
 import type { TrailKnowledge } from './trail-knowledge.js'
@@ -25,6 +26,8 @@ export interface DigestResult {
   readonly sha256: string | null
   /** Where the signature that proves it came from; null where nothing proves it. */
   readonly signatureFrom: 'metadata' | 'successor' | null
+  /** Where its metadata came from; absent where it has none. */
+  readonly metadataFrom?: MetadataOrigin
   /** How many log files it lists. */
   readonly logFiles: number
   /** The codes of the findings about it, which follow as results of their own. */
@@ -155,6 +158,8 @@ export interface Summary {
     readonly commandLine: readonly string[] | null
     /** Hex SHA-256 over the names and bytes of the tool's own files; null where the library was called. */
     readonly packageSha256: string | null
+    /** How many judged digests had their metadata from where. */
+    readonly metadataFrom?: { readonly [O in MetadataOrigin]?: number }
     readonly interrupted: boolean
     /** The run was stopped because two opinions on one thing differ (`doubleCheck`): what it was. */
     readonly disagreement?: string

@@ -1,9 +1,17 @@
 /** Reads one object of a digest folder: bytes, metadata, key. What it is worth is judged in core. */
 import { createHash } from 'node:crypto'
-import { checkSignature, type DigestFacts, type DigestRecord, type KeyFact } from '../core/check-digest.js'
+import {
+  checkSignature,
+  type DigestContent,
+  type DigestFacts,
+  type DigestRecord,
+  type KeyFact,
+  objectName,
+} from '../core/check-digest.js'
 import { DAY, HOUR } from '../core/coverage.js'
 import { dataToSign } from '../core/data-to-sign.js'
 import { type Digest, type LogFileClaim, parseDigest } from '../core/digest.js'
+import { isOfCloudTrail } from '../core/digest-metadata.js'
 import { type DigestKey, isLogFileFamily } from '../core/object-key.js'
 import { parseTime } from '../core/time.js'
 import { VerifyTrailError } from '../errors.js'
@@ -11,7 +19,7 @@ import type { PublicKeySource } from '../keys/key-source.js'
 import type { MetadataFile } from '../sources/metadata-file.js'
 import type { Source } from '../sources/source.js'
 import { inflateOne } from './gzip.js'
-import { readWhole } from './whole-body.js'
+import { type Carried, readWhole } from './whole-body.js'
 
 /** A digest of more than this is none: an hour's real one has some kilobytes. */
 const MAX_DIGEST_BYTES = 64 * 1024 * 1024
@@ -51,6 +59,8 @@ export interface DigestRead {
 }
 
 export class DigestReader {
+  /** Digests beside which lies what should be their metadata and is none, and why. */
+  readonly unusableMetadata: Map<string, string> = new Map()
   readonly #options: DigestReaderOptions
 
   constructor(options: DigestReaderOptions) {
@@ -84,13 +94,13 @@ export class DigestReader {
     }
     if (answer.bytes === undefined) return nothing({ kind: 'malformed', reason: 'larger than 64 MiB', sha256: null })
     this.#options.onBytes(answer.bytes.length)
-    return this.#parse(digest, answer.bytes, answer.metadata)
+    return this.#parse(digest, answer.bytes, answer.carried)
   }
 
   async #parse(
     digest: DigestToRead,
     stored: Uint8Array,
-    carried: Readonly<Record<string, string>> | undefined,
+    carried: Carried,
   ): Promise<{ facts: DigestFacts; logFiles: readonly LogFileClaim[] }> {
     const inflated = inflateOne(stored, MAX_DIGEST_BYTES)
     const trailing = inflated.kind === 'inflated' ? inflated.trailing : null
@@ -107,7 +117,7 @@ export class DigestReader {
     const parsed = parseDigest(bytes)
     if (!parsed.ok) return malformed(parsed.reason, sha256)
     const { logFiles, ...head } = parsed.digest
-    const metadata = this.#metadata(digest, parsed.digest, carried)
+    const { metadata, metadataFrom } = this.#metadata(digest, parsed.digest, carried)
     const key = await this.#key(digest, parsed.digest, metadata)
     const data = dataToSign(parsed.digest, sha256)
     const content = {
@@ -119,18 +129,23 @@ export class DigestReader {
       trailing,
       key,
       metadata,
+      metadataFrom,
     } as const
     return { facts: content, logFiles }
   }
 
   /** The source's own metadata, else the metadata file's: first by where the object is said to be, then by what its body names. */
-  #metadata(
-    digest: DigestToRead,
-    body: Digest,
-    carried: Readonly<Record<string, string>> | undefined,
-  ): Readonly<Record<string, string>> | undefined {
+  #metadata(digest: DigestToRead, body: Digest, carried: Carried): Pick<DigestContent, 'metadata' | 'metadataFrom'> {
+    const own = carried.metadata
+    if (isOfCloudTrail(own)) return { metadata: own, metadataFrom: carried.metadataFrom ?? 'object' }
+    if (carried.unusableMetadata !== undefined) this.unusableMetadata.set(objectName(digest), carried.unusableMetadata)
+    const found = this.#fromFile(digest, body)
+    return found === undefined ? { metadata: own, metadataFrom: null } : { metadata: found, metadataFrom: 'file' }
+  }
+
+  #fromFile(digest: DigestToRead, body: Digest): Readonly<Record<string, string>> | undefined {
     const file = this.#options.metadata
-    if (carried !== undefined || file === undefined) return carried
+    if (file === undefined) return undefined
     for (const [bucket, key] of [
       [digest.bucket, digest.key],
       [body.digestS3Bucket, digest.key],

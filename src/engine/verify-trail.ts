@@ -1,6 +1,7 @@
 /** The run: discover, survey, then every account and region in order. */
 import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
+import type { MetadataOrigin } from '../core/digest-metadata.js'
 import { Disagreement } from '../core/disagreement.js'
 import { ExpectedChains } from '../core/expected-chains.js'
 import { makeFinding } from '../core/finding.js'
@@ -93,6 +94,8 @@ class Verification {
   readonly #accepted: AcceptedGaps
   /** Why digests have no public key that can be used. */
   readonly #keyRefusals = new Set<string>()
+  readonly #metadataFrom: { [O in MetadataOrigin]?: number } = {}
+  #unusableMetadata: ReadonlyMap<string, string> = new Map()
 
   constructor(options: ResolvedOptions, signal: AbortSignal, startedAt: string, stop: () => void) {
     this.#stop = stop
@@ -126,6 +129,7 @@ class Verification {
     }
     const signal = this.#signal
     const reader = new DigestReader({ publicKeys, metadata, doubleCheck, now, signal, limit, onBytes })
+    this.#unusableMetadata = reader.unusableMetadata
     progress.phase = 'reading digests'
     progress.report()
     const { range, notChecked } = await survey({ options: this.#options, discovery, reader, signal })
@@ -158,6 +162,8 @@ class Verification {
     const progress = this.#progress
     if (result.kind === 'digest') {
       countDigest(tally.digests, result.verdict, result.findings.includes('DIGEST_OUT_OF_CHAIN'))
+      const { metadataFrom } = result
+      if (metadataFrom !== undefined) this.#metadataFrom[metadataFrom] = (this.#metadataFrom[metadataFrom] ?? 0) + 1
     } else if (result.kind === 'log-file') {
       countLogFile(tally.logFiles, result.status)
       tally.read += result.bytesRead
@@ -236,6 +242,7 @@ class Verification {
         node: process.version,
         commandLine: startedAs.commandLine ?? null,
         packageSha256: startedAs.packageSha256 ?? null,
+        metadataFrom: this.#metadataFrom,
         interrupted: this.interrupted,
         ...(this.disagreement === undefined ? {} : { disagreement: this.disagreement.message }),
       },
@@ -272,7 +279,7 @@ class Verification {
     const keys = [...this.#keyRefusals].sort().map((reason) => `Digests have no public key that can be used: ${reason}.`)
     const { sources, trailKnowledge } = this.#options
     const buckets = sources.flatMap(({ bucket }) => bucket ?? [])
-    const told = [...trailSentences(trailKnowledge, buckets), ...keys, ...this.#notChecked]
+    const told = [...trailSentences(trailKnowledge, buckets), ...keys, ...this.#notChecked, ...unusable(this.#unusableMetadata)]
     const unused = this.interrupted ? [] : this.#accepted.unused()
     return [...interrupted, ...told, ...unused, ...ignored, ...ALWAYS]
   }
@@ -286,6 +293,15 @@ const ALWAYS: readonly string[] = [
   'Log files that were listed only by a backfill digest that is no longer here cannot be seen.',
   'What the trails were configured to record cannot be seen here.',
 ]
+
+const NAMED = 10
+
+/** What lies beside digests as their metadata, and is none. */
+function unusable(files: ReadonlyMap<string, string>): string[] {
+  const named = [...files].sort(([a], [b]) => (a < b ? -1 : 1))
+  const sentences = named.slice(0, NAMED).map(([object, why]) => `The metadata file beside ${object} was not used: ${why}.`)
+  return named.length > NAMED ? [...sentences, `${named.length - NAMED} more metadata files were not used.`] : sentences
+}
 
 /** What lies in the folders of other services is not listed: a trail may have been made to deliver there. */
 function otherServices({ otherServices: names }: Discovery): string[] {

@@ -1,3 +1,4 @@
+import type { MetadataOrigin } from '../core/digest-metadata.js'
 import { FINDING_VERDICTS, type FindingVerdict } from '../core/findings.js'
 import type { ChainSummary, Summary } from '../core/results.js'
 import { escapeTerminal } from './escape.js'
@@ -42,7 +43,7 @@ function exceptAccepted(summary: Summary): string {
   return gaps === 0 ? '' : ` but for ${formatCounted(gaps, 'accepted gap')}`
 }
 
-function rangeLines({ request, summary, trails = [] }: Summary): string[] {
+function rangeLines({ request, summary, run, trails = [] }: Summary): string[] {
   const asked = request.startTime !== null || request.endTime !== null
   const range =
     summary.startTime === null || summary.endTime === null ? 'none found' : `${summary.startTime} to ${summary.endTime}`
@@ -51,8 +52,25 @@ function rangeLines({ request, summary, trails = [] }: Summary): string[] {
   if (request.regions.length > 0) rows.push(['regions', request.regions.join(', ')])
   if (request.trails.length > 0) rows.push(['trails', request.trails.join(', ')])
   for (const trail of trails) rows.push(['asked', `${trail.arn}: ${trailAnswers(trail)}`])
+  const metadata = metadataOrigins(run)
+  if (metadata !== '') rows.push(['metadata', metadata])
   return rows.map(([label, value]) => `${label.padEnd(10)}${escapeTerminal(value)}`)
 }
+
+/** Where digests had their metadata from, where that is not the store itself. */
+function metadataOrigins({ metadataFrom = {} }: Summary['run']): string {
+  const rows = Object.entries(METADATA_ORIGINS).map(
+    ([origin, from]) => [metadataFrom[origin as MetadataOrigin] ?? 0, from] as const,
+  )
+  return rows.flatMap(([count, from]) => (count > 0 ? [`of ${formatCounted(count, 'digest')} from ${from}`] : [])).join(', ')
+}
+
+const METADATA_ORIGINS = {
+  tar: 'tar headers',
+  xattr: 'extended attributes',
+  sidecar: 'files beside them',
+  file: 'the metadata file',
+} satisfies Partial<Record<MetadataOrigin, string>>
 
 function askedRange({ startTime, endTime }: Summary['request']): string {
   return `${startTime ?? 'the oldest digest'} to ${endTime ?? 'the newest digest'}`

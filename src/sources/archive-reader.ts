@@ -2,6 +2,7 @@
 
 import { Readable } from 'node:stream'
 import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib'
+import { isOfCloudTrail } from '../core/digest-metadata.js'
 import { type ArchiveIndex, DEFLATED, type Member } from './archive-index.js'
 import { isSafeKey } from './object-names.js'
 import { type ReadAt, readAtOf } from './read-at.js'
@@ -52,7 +53,7 @@ export class ArchiveReader {
     const answer = this.#read(key, options, (size) => Buffer.allocUnsafeSlow(size))
     if (answer.kind !== 'object' || this.#archive.isZip) return answer
     const metadata = this.#attributes(this.#index.member(this.#index.find(key)))
-    return metadata === undefined ? answer : { ...answer, metadata, metadataFrom: 'tar' }
+    return !isOfCloudTrail(metadata) ? answer : { ...answer, metadata, metadataFrom: 'tar' }
   }
 
   /** A whole body is good until the next call. */

@@ -5,6 +5,7 @@ import { pipeline, Readable } from 'node:stream'
 import { archiveForm, cannotRead, HEAD_BYTES, inflater } from './archive-form.js'
 import { ArchiveIndex, type PackedIndex } from './archive-index.js'
 import { ArchiveReader, type SharedArchive } from './archive-reader.js'
+import { withSidecar } from './object-metadata.js'
 import { SIDECAR_SUFFIX, SYSTEM_FILES } from './object-names.js'
 import { type ReadAt, readAtOf } from './read-at.js'
 import type {
@@ -241,7 +242,10 @@ class ArchiveSource implements Source {
 
   async read(key: string, options: ReadOptions = {}): Promise<ReadAnswer> {
     options.signal?.throwIfAborted()
-    return this.#reader.read(key, options)
+    const answer = this.#reader.read(key, options)
+    if (answer.kind !== 'object' || answer.metadata !== undefined) return answer
+    const isThere = this.#index.find(key + SIDECAR_SUFFIX) !== -1
+    return isThere ? withSidecar(answer, key, (beside) => this.#reader.read(beside, {})) : answer
   }
 
   readNow(key: string, options: ReadOptions = {}): ReadAnswer {

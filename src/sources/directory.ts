@@ -15,6 +15,8 @@ import { sep } from 'node:path'
 import { sortKeys } from '../core/compare-keys.js'
 import type { UnreadableReason } from '../core/findings.js'
 import { VerifyTrailError } from '../errors.js'
+import { fileAttributes } from './file-attributes.js'
+import { withSidecar } from './object-metadata.js'
 import { isSafeKey, SIDECAR_SUFFIX, SYSTEM_FILES } from './object-names.js'
 import {
   BodyError,
@@ -44,7 +46,8 @@ const FOLDS_NAMES = process.platform !== 'linux'
 /**
  * Opens an exported bucket. Nothing outside the directory is ever read: links, devices and names that would leave it are
  * reported as unreadable (links on the way to `path` itself are followed). Names match byte for byte, except on a Linux
- * file system made to fold case. No metadata is carried. Rejects with `ERR_SOURCE` where `path` is not a readable
+ * file system made to fold case. Metadata are those of a file's extended attributes (with the package `@napi-rs/xattr`), else of
+ * the file `KEY.metadata.json` beside it. Rejects with `ERR_SOURCE` where `path` is not a readable
  * directory, or is empty.
  */
 export async function directorySource(path: string): Promise<Source> {
@@ -126,7 +129,12 @@ class DirectorySource implements Source {
   }
 
   async read(key: string, options: ReadOptions = {}): Promise<ReadAnswer> {
-    return this.#read(key, options, (size) => Buffer.allocUnsafeSlow(size))
+    const fresh = (size: number): Uint8Array => Buffer.allocUnsafeSlow(size)
+    const answer = this.#read(key, options, fresh)
+    if (answer.kind !== 'object') return answer
+    const metadata = await fileAttributes(this.#root + key)
+    if (metadata !== undefined) return { ...answer, metadata, metadataFrom: 'xattr' }
+    return withSidecar(answer, key, (beside) => this.#read(beside, {}, fresh))
   }
 
   readNow(key: string, options: ReadOptions = {}): ReadAnswer {

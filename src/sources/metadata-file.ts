@@ -38,8 +38,8 @@ export function parseMetadata(bytes: Uint8Array): MetadataFileAnswer {
   const entries = new Map<string, Metadata>()
   for (const { name, metadata: given } of shapes.entries) {
     if (!namesObject(name)) return { ok: false, reason: `${quoteText(name)} names no object` }
-    const metadata = readEntry(name, given)
-    if (typeof metadata === 'string') return { ok: false, reason: metadata }
+    const metadata = readMetadata(given)
+    if (typeof metadata === 'string') return { ok: false, reason: `the entry ${quoteText(name)} has ${metadata}` }
     const known = entries.get(name)
     if (known !== undefined && !isEqual(known, metadata))
       return { ok: false, reason: `two entries for ${quoteText(name)} differ` }
@@ -70,15 +70,13 @@ function namesObject(name: string): boolean {
   return slash > SCHEME.length && slash < name.length - 1
 }
 
-/** A string says what is wrong. */
-function readEntry(name: string, value: MetadataEntry['metadata']): Metadata | string {
+/** Names in any case, with or without `x-amz-meta-`. A string says what is wrong. */
+export function readMetadata(value: MetadataEntry['metadata']): Metadata | string {
   const metadata = new Map<string, string>()
   for (const [given, text] of Object.entries(value)) {
-    if (typeof text !== 'string') return `the entry ${quoteText(name)} has a value that is not a string: ${quoteText(given)}`
+    if (typeof text !== 'string') return `a value that is not a string: ${quoteText(given)}`
     const field = fieldName(given)
-    if ((metadata.get(field) ?? text) !== text) {
-      return `the entry ${quoteText(name)} has two values for ${quoteText(field)}`
-    }
+    if ((metadata.get(field) ?? text) !== text) return `two values for ${quoteText(field)}`
     metadata.set(field, text)
   }
   return Object.fromEntries(metadata)

@@ -39,6 +39,8 @@ export interface ReadObject {
   readonly metadata?: Readonly<Record<string, string>>
   /** Where `metadata` came from, where it is not the object itself that has it. */
   readonly metadataFrom?: 'tar' | 'xattr' | 'sidecar'
+  /** Why what should be metadata of the object is none: a file beside it that cannot be read as such. */
+  readonly unusableMetadata?: string
 }
 
 /** A read answered that there is no such object. Never said from a listing alone. */

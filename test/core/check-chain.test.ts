@@ -90,6 +90,7 @@ function digest({ end, start, after, own = 'verifies', wrong, facts, bucket = BU
     trailing: null,
     key: { kind: 'key', key, origin: 'test' },
     metadata: { signature, 'signature-algorithm': 'SHA256withRSA' },
+    metadataFrom: null,
   }
   return {
     bucket,
