@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
-import { archiveSource, directorySource, type MetadataFile, type Source } from '../src/index.js'
+import { archiveSource, directorySource, type MetadataFile, memorySource, type Source } from '../src/index.js'
 import { tar, zip } from './support/archives.js'
 import { type Case, type CaseRun, caseMetadata, caseObjects, casePath, readCases, runCase } from './support/cases.js'
 import { hasTool } from './support/tools.js'
@@ -169,3 +170,155 @@ function contradicted(t: Test, run: CaseRun): void {
   t.equal(run.summary.verdict, 'invalid')
   t.same(new Set(run.findings.map(({ code }) => code)).has('DIGEST_METADATA_MISMATCH'), true)
 }
+
+/** Files of an export by their new paths; `metadata` as before, by the original keys. */
+type Layout = (key: string) => string
+
+const base = (key: string): string => key.slice(key.lastIndexOf('/') + 1)
+const day = (key: string): string => /\d{4}\/\d{2}\/\d{2}/.exec(key)?.[0].replaceAll('/', '-') ?? 'none'
+const region = (key: string): string => key.split('/').find((part) => /^[a-z]+-[a-z]+-\d$/.test(part)) ?? 'none'
+
+const LAYOUTS: readonly (readonly [string, Layout])[] = [
+  ['flat', base],
+  ['a folder for each day', (key) => `${day(key)}/${base(key)}`],
+  ['a folder for each region and day', (key) => `${region(key)}/${day(key)}/${base(key)}`],
+  ['without AWSLogs/', (key) => key.slice(key.indexOf('AWSLogs/') + 'AWSLogs/'.length)],
+  ['from the region on', (key) => key.slice(key.indexOf(`/${region(key)}/`) + 1)],
+  ['digests and log files apart', (key) => `${key.includes('-Digest') ? 'digests' : 'logs'}/${base(key)}`],
+  ['flat, inflated, without .gz', (key) => base(key).replace(/\.gz$/, '')],
+  ['inflated where they are, without .gz', (key) => key.replace(/\.gz$/, '')],
+  ['only log files inflated, without .gz', (key) => (key.includes('-Digest') ? key : key.replace(/\.gz$/, ''))],
+]
+
+/** Cases of which each must come out the same however the export was laid out: whole, tampered with, with gaps. */
+const LAID_OUT = [
+  'plain',
+  'prefixed',
+  'organization',
+  'over-midnight',
+  'two-trails-two-buckets',
+  'two-accounts',
+  'two-regions',
+  'backfill',
+  'bucket-changed',
+  'prefix-changed',
+  'log-edited',
+  'log-deleted',
+  'digest-missing',
+  'digest-edited',
+  'planted-log',
+  'stop-start',
+  'signature-swapped-newest',
+  'metadata-lost-in-the-middle',
+]
+
+function asLaidOut(one: Case, layout: Layout, isInflated: boolean): { files: Map<string, Uint8Array>; inOne: boolean } {
+  const files = new Map<string, Uint8Array>()
+  for (const bucket of one.sources) {
+    for (const [key, bytes] of caseObjects(join(casePath(one.name), bucket))) {
+      const path = layout(key)
+      const isWhole = isInflated && path.endsWith('.json')
+      files.set(path, isWhole ? inflated(bytes) : bytes)
+    }
+  }
+  return { files, inOne: one.sources.length > 1 }
+}
+
+function inflated(bytes: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(bytes)
+  } catch {
+    return bytes
+  }
+}
+
+/** What was said of what: places of findings must be the original ones. A planted file has the name that it has: `codesOnly`. */
+function told({ summary, findings }: CaseRun, codesOnly = false): unknown {
+  const { verdict, chains, summary: counts } = summary
+  if (codesOnly) return { verdict, chains, codes: findings.map(({ code }) => code) }
+  return { verdict, findings, chains, digests: counts.digests, logFiles: counts.logFiles }
+}
+
+t.test('exports that were laid out anew, all verified against the signed places', async (t) => {
+  for (const name of LAID_OUT) {
+    const one = caseOf(name)
+    const asIs = await Promise.all(one.sources.map((bucket) => directorySource(join(casePath(name), bucket))))
+    const expected = await runCase(one, asIs, { metadata: caseMetadata(one) })
+    for (const [about, layout] of LAYOUTS) {
+      const { files } = asLaidOut(one, layout, true)
+      const keepsFolders = layout('a/AWSLogs/x').includes('AWSLogs')
+      if (keepsFolders && one.sources.length > 1) continue
+      const folder = keepsFolders ? write(files) : write(new Map([...files].map(([path, bytes]) => [`../export/${path}`, bytes])))
+      const source = await (keepsFolders ? directorySource(folder) : directorySource(join(dirname(folder), 'export')))
+      const run = await runCase(one, [source], { metadata: caseMetadata(one) })
+      t.strictSame(told(run, keepsFolders), told(expected, keepsFolders), `${name}: ${about}`)
+      const archive = await archiveSource(writeFile(keepsFolders ? `${BUCKET}.tar` : 'export.tar', tarOf(files)))
+      const inTar = await verified(archive, caseMetadata(one), one)
+      t.strictSame(told(inTar, keepsFolders), told(expected, keepsFolders), `${name}: ${about}, in a tar`)
+    }
+  }
+})
+
+t.test('with --by-name the folders of an export do not count; without it they do', async (t) => {
+  const renamed = new Map(
+    [...objects].map(([key, bytes]) => [key.replace('/CloudTrail/us-east-1/2026/03/14/', '/CloudTrail/2026-03-14/'), bytes]),
+  )
+  const folder = write(renamed)
+  const asIs = await runCase(plain, [await directorySource(folder)], { metadata: caseMetadata(plain) })
+  t.equal(asIs.summary.verdict, 'invalid')
+  t.same(new Set(asIs.findings.map(({ code }) => code)), new Set(['LOG_FILE_MISSING', 'LOG_FILE_UNLISTED']))
+  const byName = await runCase(plain, [await directorySource(folder)], { metadata: caseMetadata(plain), byName: true })
+  t.equal(byName.summary.verdict, 'valid')
+  t.match(byName.summary.notChecked.join('\n'), /the folders of 5 files were not looked at/)
+})
+
+t.test('by name: two buckets in one AWSLogs/, copies, other files, hostile names', async (t) => {
+  const two = caseOf('two-trails-two-buckets')
+  const asIs = await Promise.all(two.sources.map((bucket) => directorySource(join(casePath(two.name), bucket))))
+  const expected = told(await runCase(two, asIs, { metadata: caseMetadata(two) }))
+  const { files } = asLaidOut(two, (key) => key, false)
+  const mixed = await runCase(two, [await directorySource(write(files))], { metadata: caseMetadata(two), byName: true })
+  t.strictSame(told(mixed), expected, 'each is verified in its own bucket')
+
+  const flat = asLaidOut(plain, base, false).files
+  const log = [...flat.keys()].find((name) => name.includes('_CloudTrail_')) ?? ''
+  const copied = new Map([...flat, [`copy/${log}`, flat.get(log) ?? Buffer.alloc(0)], ['notes.txt', Buffer.from('x')]])
+  const equal = await runCase(plain, [memorySource({ name: 'flat', objects: copied })], { metadata: caseMetadata(plain) })
+  t.equal(equal.summary.verdict, 'valid', 'copies that are equal are one')
+  t.match(equal.summary.notChecked.join('\n'), /1 other files, whose names are none that CloudTrail gives/)
+  const other = await runCase(
+    plain,
+    [memorySource({ name: 'flat', objects: new Map([...copied, [`copy/${log}`, Buffer.from('x')]]) })],
+    {
+      metadata: caseMetadata(plain),
+    },
+  )
+  t.match(other.findings, [{ code: 'LOG_FILE_UNREADABLE', reason: 'duplicate-name' }], 'copies that differ are not read')
+
+  const hostile = new Map([
+    ...flat,
+    [`../../${log}x`, Buffer.from('x')],
+    ['AWSLogs', Buffer.from('x')],
+    [`a//${base(log)}`, flat.get(log) ?? Buffer.alloc(0)],
+  ])
+  const run = await runCase(plain, [memorySource({ name: 'flat', objects: hostile })], { metadata: caseMetadata(plain) })
+  t.equal(run.summary.verdict, 'valid')
+})
+
+t.test('by name: a forged digest that names another place takes nothing from the real one', async (t) => {
+  const flat = asLaidOut(plain, base, false).files
+  const digest = [...flat.keys()].find((name) => name.includes('-Digest_') && name.includes('T090434Z')) ?? ''
+  const text = gunzipSync(flat.get(digest) ?? Buffer.alloc(0)).toString()
+  for (const [time, verdict] of [
+    ['T070434Z', 'valid'],
+    ['T093434Z', 'invalid'],
+    ['T110434Z', 'valid'],
+  ] as const) {
+    const forged = text.replaceAll(BUCKET, 'other-bucket').replaceAll('T090434Z', time)
+    const planted = new Map([...flat, [digest.replace('T090434Z', time), Buffer.from(forged)]])
+    const run = await runCase(plain, [memorySource({ name: 'flat', objects: planted })], { metadata: caseMetadata(plain) })
+    const codes = run.findings.map(({ code }) => code)
+    t.equal(run.summary.verdict, verdict, `${time}: ${codes}`)
+    t.notOk(codes.includes('LOG_FILE_MISSING'), time)
+  }
+})

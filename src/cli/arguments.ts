@@ -20,6 +20,7 @@ export interface VerifyCommand extends AwsOptions {
   readonly regions: readonly string[]
   readonly trails: readonly string[]
   readonly bucket?: Place
+  readonly byName?: true
   readonly publicKeys?: string
   readonly metadata?: string
   /** Files of what is expected, or reports of earlier runs. */
@@ -76,6 +77,7 @@ interface VerifyFlags extends SharedFlags {
   readonly accountId?: readonly string[]
   readonly trail?: readonly string[]
   readonly bucket?: Place
+  readonly byName?: true
   readonly publicKeys?: string
   readonly metadata?: string
   readonly expect?: readonly string[]

@@ -20,6 +20,7 @@ export interface AttestCheckCommand extends AwsOptions {
   readonly publicKeys?: string
   readonly metadata?: string
   readonly bucket?: Place
+  readonly byName?: true
   readonly unvalidatedTrails: boolean
   readonly concurrency?: number
   readonly workers?: number
@@ -78,6 +79,7 @@ interface AttestFlags extends AwsOptions {
   readonly publicKeys?: string
   readonly metadata?: string
   readonly bucket?: Place
+  readonly byName?: true
   readonly unvalidatedTrails?: true
   readonly concurrency?: number
   readonly workers?: number

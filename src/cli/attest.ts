@@ -125,10 +125,10 @@ async function toldToTheRun(report: string): Promise<Pick<VerifyTrailOptions, 'e
 }
 
 function optionsOf(command: AttestCheckCommand, { request, startedAt }: ReportStatement): Omit<VerifyTrailOptions, 'sources'> {
-  const { unvalidatedTrails, bucket, concurrency, workers } = command
+  const { unvalidatedTrails, bucket, byName, concurrency, workers } = command
   const { accountIds, regions, trails, startTime, endTime } = request
   const range = { startTime: startTime ?? undefined, endTime: endTime ?? undefined }
-  const optional = given({ ...range, originalPlace: bucket, concurrency, workers })
+  const optional = given({ ...range, originalPlace: bucket, byName, concurrency, workers })
   return { accountIds, regions, trails, unvalidatedTrails, now: new Date(startedAt), ...optional }
 }
 

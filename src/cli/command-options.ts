@@ -103,6 +103,7 @@ function evidenceOptions(): Option[] {
     ),
     option('--metadata <file>', 'JSON with the S3 user metadata of the objects of an export', single(text)),
     option('--bucket <name[/prefix]>', 'the original place of an export or of a replica bucket', single(place)),
+    new Option('--by-name', 'the folders of an export are not the bucket’s: go by the names of the files'),
   ]
 }
 

@@ -39,11 +39,11 @@ function checkOutput(path: string, { sources, publicKeys, metadata, expect }: Ve
 }
 
 function engineOptions(command: VerifyCommand): Omit<VerifyTrailOptions, 'sources'> {
-  const { startTime, endTime, accountIds, regions, trailArn, bucket, concurrency, workers } = command
+  const { startTime, endTime, accountIds, regions, trailArn, bucket, byName, concurrency, workers } = command
   const { unvalidatedTrails, doubleCheck } = command
   const trails = trailArn === undefined ? command.trails : [trailArn.name]
   const startedAs = { commandLine: command.words.map(withoutPassword), ...given({ packageSha256: packageSha256() }) }
-  const optional = { startTime, endTime, homeRegion: trailArn?.homeRegion, originalPlace: bucket, concurrency, workers }
+  const optional = { startTime, endTime, homeRegion: trailArn?.homeRegion, originalPlace: bucket, byName, concurrency, workers }
   return { accountIds, regions, trails, unvalidatedTrails, doubleCheck, startedAs, ...given(optional) }
 }
 

@@ -104,6 +104,26 @@ export function isTrailName(text: string): boolean {
 }
 
 /**
+ * The key below a trail's prefix, and an organization's id, that a file of this name has: `ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/NAME`.
+ * Undefined where the name is none that CloudTrail gives. A log file delivered around midnight may have lain in another day's folder.
+ */
+export function keyOfName(name: string): string | undefined {
+  const [, accountId = '', folder = '', region = '', rest = ''] = FILE_NAME.exec(name) ?? []
+  const stamp = folder === DIGEST_FOLDER ? DIGEST_NAME.exec(rest)?.[3] : LOG_FILE_NAME.exec(rest)?.[1]
+  if (stamp === undefined) return undefined
+  const day = `${stamp.slice(0, 4)}/${stamp.slice(4, 6)}/${stamp.slice(6, 8)}`
+  const key = `${accountId}/${folder}/${region}/${day}/${name}`
+  return parseObjectKey(`AWSLogs/${key}`).kind === 'foreign' ? undefined : key
+}
+
+const FILE_NAME = /^(\d{12})_(CloudTrail(?:-[A-Za-z]+)?)_([a-z0-9-]+)_(.+)$/
+
+/** Whether a file is named as one of CloudTrail's is once it was inflated (`gunzip`): without `.gz`. */
+export function isInflatedName(name: string): boolean {
+  return name.endsWith('.json') && keyOfName(`${name}.gz`) !== undefined
+}
+
+/**
  * Tells what a key is. Never throws. A digest or log file key is so to the letter, its folders agree with its name, and
  * building it again from its parts gives the same key. Everything else below a digest or log folder is `foreign`, at any depth.
  */

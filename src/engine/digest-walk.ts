@@ -35,6 +35,8 @@ export interface NamedDigest {
   readonly name: DigestKey
   readonly place: Place
   readonly entry: Entry
+  /** Its key in the source, where it was inflated and lost `.gz`: `entry` has the key that it had. */
+  readonly storedAs?: string
 }
 
 /** The listing of one account and region's digest folders, by chain. */
@@ -66,10 +68,20 @@ export function floorDay(time: number): number {
 /** Names only. Chains in byte order of trail and home region, standard before backfill; digests by time. */
 export async function listDigests(scope: Scope, days: Days, signal: AbortSignal): Promise<DigestListing> {
   const chains = new Map<string, NamedDigest[]>()
+  const add = (digest: NamedDigest): void => {
+    const { trail, homeRegion, backfill } = digest.name
+    const chain = `${trail}\n${homeRegion}\n${backfill ? 1 : 0}`
+    const digests = chains.get(chain)
+    if (digests === undefined) chains.set(chain, [digest])
+    else digests.push(digest)
+  }
   const foreign: ForeignDigest[] = []
   const unreadable: { place: Place; part: UnlistedPart }[] = []
   for (const part of scope.parts) {
     const { place } = part
+    const inflated: NamedDigest[] = []
+    let asDelivered = 0
+    const others: ForeignDigest[] = []
     for await (const page of digestEntries(part, days, signal)) {
       for (const entry of page) {
         const key = place.original(entry.key)
@@ -78,14 +90,19 @@ export async function listDigests(scope: Scope, days: Days, signal: AbortSignal)
           unreadable.push({ place, part: entry })
           continue
         }
-        if (name.kind === 'foreign') foreign.push({ place, key, name })
-        if (name.kind !== 'digest') continue
-        const chain = `${name.trail}\n${name.homeRegion}\n${name.backfill ? 1 : 0}`
-        const digests = chains.get(chain)
-        if (digests === undefined) chains.set(chain, [{ name, place, entry }])
-        else digests.push({ name, place, entry })
+        const before = name.kind === 'foreign' && place.source.kind === 'export' ? parseObjectKey(`${key}.gz`) : name
+        if (name.kind === 'digest') {
+          add({ name, place, entry })
+          asDelivered++
+        } else if (before.kind === 'digest')
+          inflated.push({ name: before, place, entry: { ...entry, key: `${entry.key}.gz` }, storedAs: entry.key })
+        if (name.kind === 'foreign') others.push({ place, key, name })
       }
     }
+    // All of them were inflated, or none: one alone of such a name is no digest.
+    if (asDelivered === 0) for (const digest of inflated) add(digest)
+    const known = new Set(asDelivered === 0 ? inflated.map(({ storedAs }) => storedAs && place.original(storedAs)) : [])
+    foreign.push(...others.filter(({ key }) => !known.has(key)))
   }
   const byChain = new Map([...chains].sort(([a], [b]) => compareKeys(a, b)))
   for (const digests of byChain.values())
@@ -184,10 +201,10 @@ class DigestWalk {
     return record
   }
 
-  #toRead({ name, place, entry }: NamedDigest): DigestToRead {
+  #toRead({ name, place, entry, storedAs = entry.key }: NamedDigest): DigestToRead {
     const key = place.original(entry.key)
     const { source, bucket, index } = place
-    const base = { source, sourceKey: entry.key, bucket, key, name, place: index, ordinal: this.#ordinal++ }
+    const base = { source, sourceKey: storedAs, bucket, key, name, place: index, ordinal: this.#ordinal++ }
     if (entry.kind === 'object') return { ...base, size: entry.size }
     const { reason, detail } = entry
     return { ...base, unreadable: { kind: 'unreadable', reason, ...(detail === undefined ? {} : { detail }) } }

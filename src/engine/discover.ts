@@ -30,6 +30,8 @@ export interface Discovery {
   readonly places: Places
   /** Ordered by organization, account, region. */
   readonly scopes: readonly Scope[]
+  /** Sources in which an account's folder was found, whatever was asked for. */
+  readonly withAccounts: ReadonlySet<Source>
   /** Names of other services' folders, beside CloudTrail's: not searched. In byte order. */
   readonly otherServices: readonly string[]
   /** Folders that could not be listed. */
@@ -91,6 +93,7 @@ class Discoverer {
   readonly #scopes = new Map<string, Scope>()
   readonly #unreadable: { place: Place | undefined; source: Source; part: UnlistedPart }[] = []
   readonly #otherServices = new Set<string>()
+  readonly #withAccounts = new Set<Source>()
   #searched = 0
 
   constructor(options: DiscoverOptions) {
@@ -103,6 +106,7 @@ class Discoverer {
     return {
       places: new Places(this.#places),
       scopes,
+      withAccounts: this.#withAccounts,
       otherServices: [...this.#otherServices].sort(),
       unreadable: this.#unreadable,
     }
@@ -185,6 +189,7 @@ class Discoverer {
         }
       }
     }
+    if (accounts.length > 0) this.#withAccounts.add(source)
     const limit = pLimit(ACCOUNTS_AT_ONCE)
     const found = await limit.map(
       accounts.filter((account) => this.#isWanted(account, narrowing)),

@@ -12,7 +12,7 @@ import {
   type LogFileJudgement,
   type StandingClaim,
 } from '../core/judge-log-file.js'
-import { type ObjectKey, parseObjectKey } from '../core/object-key.js'
+import { isInflatedName, type ObjectKey, parseObjectKey } from '../core/object-key.js'
 import { type LogFileContext, timeOf } from '../core/reconcile.js'
 import type { LogFileResult, LogFileStatus } from '../core/results.js'
 import { formatTime } from '../core/time.js'
@@ -100,12 +100,13 @@ class LogWalk {
       (a.bucket === b.bucket ? 0 : compareKeys(a.bucket, b.bucket)) || compareKeys(a.key, b.key)
     const listings = this.#scope.parts.map((part) => this.#listing(part))
     let current: OpenGroup | undefined
+    let inflated: OpenGroup | undefined
     for await (const rows of mergePages<Row>([claims, ...listings], byKey)) {
       this.#run.signal.throwIfAborted()
       const groups: Group[] = []
       for (const row of rows) {
         if (current === undefined || current.key !== row.key || current.bucket !== row.bucket) {
-          if (current !== undefined) groups.push(current)
+          if (current !== undefined) inflated = settle(groups, inflated, current)
           current = { bucket: row.bucket, key: row.key, name: parseObjectKey(row.key), claims: [], objects: [] }
         }
         if ('entry' in row) current.objects.push(row)
@@ -113,7 +114,10 @@ class LogWalk {
       }
       if (groups.length > 0) yield groups
     }
-    if (current !== undefined) yield [current]
+    const last: Group[] = []
+    if (current !== undefined) inflated = settle(last, inflated, current)
+    if (inflated !== undefined) last.push(inflated)
+    yield last
   }
 
   /** Planted digests may list one log file any number of times: what valid ones say of it is kept, and enough of the rest. */
@@ -188,10 +192,24 @@ class LogWalk {
     const [object] = objects
     if (object === undefined || (name.kind !== 'log-file' && name.kind !== 'foreign')) return undefined
     if (object.entry.kind === 'unreadable' && object.entry.key.endsWith('/')) return this.#unreadable(group, object.entry)
+    const inflated = object.entry.kind === 'object' ? this.#unclaimedInflated(group, place) : undefined
+    if (inflated !== undefined) return inflated
     if (!this.#context.inRange(name)) return undefined
     if (object.entry.kind === 'unreadable') return this.#unreadable(group, object.entry)
     const { status, observation } = this.#context.judgeUnclaimed(name, place)
     return this.#result(group, [], { status, expected: null, found: null, observations: [observation] }, { read: 0, inflated: 0 })
+  }
+
+  /** An inflated object of an export that lost the `.gz` of its name, where no chain could have listed it. Else it is a file of another name. */
+  #unclaimedInflated({ key, ...group }: Group, place: number): JudgedLogFile | undefined {
+    if (!isInflatedName(baseName(key)) || !group.objects.every((object) => object.place.source.kind === 'export'))
+      return undefined
+    const name = parseObjectKey(`${key}.gz`)
+    if (name.kind !== 'log-file' || !this.#context.inRange(name)) return undefined
+    const { status, observation } = this.#context.judgeUnclaimed(name, place)
+    if (status === 'unlisted') return undefined
+    const judgement = { status, expected: null, found: null, observations: [observation] }
+    return this.#result({ ...group, key: `${key}.gz`, name }, [], judgement, { read: 0, inflated: 0 })
   }
 
   #unreadable(group: Group, entry: Extract<Entry, { kind: 'unreadable' }>): JudgedLogFile {
@@ -299,6 +317,24 @@ class LogWalk {
     }
     return { result, findings, listedBy: vouching, status }
   }
+}
+
+/**
+ * An object that was inflated and lost the `.gz` of its name stands, in an export, for the one that is claimed and is not listed. `held`: what
+ * may be such an object, of the key before; returns this one if it may be.
+ */
+function settle(groups: Group[], held: OpenGroup | undefined, group: OpenGroup): OpenGroup | undefined {
+  const stands = held !== undefined && group.key === `${held.key}.gz` && group.bucket === held.bucket
+  if (stands && group.claims.length > 0 && group.objects.length === 0) group.objects.push(...held.objects)
+  else if (held !== undefined) groups.push(held)
+  const mayStand = group.name.kind === 'foreign' && group.claims.length === 0 && isInflatedName(baseName(group.key))
+  if (mayStand && group.objects.every(({ place }) => place.source.kind === 'export')) return group
+  groups.push(group)
+  return undefined
+}
+
+function baseName(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1)
 }
 
 const NONE: readonly Finding[] = []

@@ -28,6 +28,11 @@ export interface VerifyTrailOptions {
   readonly homeRegion?: string
   /** The original place of an export or of a replica bucket. */
   readonly originalPlace?: { readonly bucket: string; readonly prefix?: string }
+  /**
+   * Of exports: each file is put where its name says, whatever folder it lies in. Exports without any `AWSLogs/ACCOUNT/` are read so anyway.
+   * @default false
+   */
+  readonly byName?: boolean
   /** The operator says that trails without validation deliver into the same folders. @default false */
   readonly unvalidatedTrails?: boolean
   /** Which chains must be there, and which gaps are accepted: `parseExpectations`. @default nothing is expected */
@@ -72,6 +77,7 @@ export interface ResolvedOptions {
   readonly trails: readonly string[]
   readonly homeRegion: string | undefined
   readonly originalPlace: { readonly bucket: string; readonly prefix: string | undefined } | undefined
+  readonly byName: boolean
   readonly unvalidatedTrails: boolean
   readonly expectations: Expectations | undefined
   readonly trailKnowledge: readonly TrailKnowledge[]
@@ -111,6 +117,7 @@ export function resolveOptions(options: VerifyTrailOptions): ResolvedOptions {
     trails: names('trails', options.trails, isTrailName, 'trail names (3 to 128 of A-Z a-z 0-9 . _ -)'),
     homeRegion: options.homeRegion,
     originalPlace: originalPlace(options.originalPlace),
+    byName: options.byName ?? false,
     unvalidatedTrails: options.unvalidatedTrails ?? false,
     expectations: expectations(options.expectations),
     trailKnowledge: options.trailKnowledge ?? [],

@@ -152,14 +152,14 @@ class Surveyor {
     }
   }
 
-  async #read({ name, place, entry }: NamedDigest): Promise<DigestContent | undefined> {
+  async #read({ name, place, entry, storedAs = entry.key }: NamedDigest): Promise<DigestContent | undefined> {
     this.#context.signal.throwIfAborted()
     if (entry.kind !== 'object') return undefined
     const { source, bucket, index } = place
     const key = place.original(entry.key)
     const { record } = await this.#context.reader.read({
       source,
-      sourceKey: entry.key,
+      sourceKey: storedAs,
       bucket,
       key,
       name,

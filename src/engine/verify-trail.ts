@@ -11,8 +11,10 @@ import { countDigest, countLogFile, RunTally } from '../core/summary.js'
 import { formatTime } from '../core/time.js'
 import { deliveredHours, trailSentences } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
+import type { Source } from '../sources/source.js'
 import { VERSION } from '../version.js'
 import { AcceptedGaps } from './accepted-gaps.js'
+import { byName, type NamedSource } from './by-name.js'
 import { SpoolBudget } from './claim-spool.js'
 import { type Discovery, discover } from './discover.js'
 import { GapEvents } from './gap-events.js'
@@ -108,8 +110,7 @@ class Verification {
 
   async *pages(): AsyncGenerator<readonly ScopeResult[], void, undefined> {
     this.#progress.report()
-    const { accountIds, regions, sources } = this.#options
-    const discovery = await discover(sources, { accountIds, regions, signal: this.#signal })
+    const discovery = await this.#discover()
     this.#notChecked.push(...otherServices(discovery))
     const run = await this.#prepare(discovery)
     yield [...unreadableFolders(discovery)]
@@ -117,6 +118,26 @@ class Verification {
     yield* concatInOrder(discovery.scopes, (scope) => runScope(run, scope), { ahead, buffered: PAGES_BUFFERED }, this.#stop)
     await run.measurer.close()
     yield [...this.#notFound(run)]
+  }
+
+  /** Exports without an account's folder, or that the operator says so of, are looked at by the names of their files. */
+  async #discover(): Promise<Discovery> {
+    const { accountIds, regions, sources, byName: asked } = this.#options
+    const signal = this.#signal
+    const discovery = await discover(sources, { accountIds, regions, signal })
+    const rebuilt = new Map<Source, NamedSource>()
+    for (const source of sources) {
+      if (source.kind === 'store' || (discovery.withAccounts.has(source) && !asked)) continue
+      const named = await byName(source, signal)
+      if (named === undefined) continue
+      rebuilt.set(source, named)
+      this.#notChecked.push(named.sentence)
+    }
+    if (rebuilt.size === 0) return discovery
+    return discover(
+      sources.map((source) => rebuilt.get(source) ?? source),
+      { accountIds, regions, signal },
+    )
   }
 
   async #prepare(discovery: Discovery): Promise<Run> {

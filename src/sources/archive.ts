@@ -5,7 +5,7 @@ import { pipeline, Readable } from 'node:stream'
 import { archiveForm, cannotRead, HEAD_BYTES, inflater } from './archive-form.js'
 import { ArchiveIndex, type PackedIndex } from './archive-index.js'
 import { ArchiveReader, type SharedArchive } from './archive-reader.js'
-import { withSidecar } from './object-metadata.js'
+import { deliveredNames, withSidecar } from './object-metadata.js'
 import { SIDECAR_SUFFIX, SYSTEM_FILES } from './object-names.js'
 import { type ReadAt, readAtOf } from './read-at.js'
 import type {
@@ -244,8 +244,8 @@ class ArchiveSource implements Source {
     options.signal?.throwIfAborted()
     const answer = this.#reader.read(key, options)
     if (answer.kind !== 'object' || answer.metadata !== undefined) return answer
-    const isThere = this.#index.find(key + SIDECAR_SUFFIX) !== -1
-    return isThere ? withSidecar(answer, key, (beside) => this.#reader.read(beside, {})) : answer
+    const names = deliveredNames(key).filter((name) => this.#index.find(name + SIDECAR_SUFFIX) !== -1)
+    return withSidecar(answer, names, (beside) => this.#reader.read(beside, {}))
   }
 
   readNow(key: string, options: ReadOptions = {}): ReadAnswer {
@@ -278,7 +278,10 @@ class ArchiveSource implements Source {
   #isIgnored(key: string): boolean {
     const name = key.slice(key.lastIndexOf('/') + 1)
     if (SYSTEM_FILES.has(name) || (key.startsWith('__MACOSX/') && name.startsWith('._'))) return true
-    return name.endsWith(SIDECAR_SUFFIX) && this.#index.find(key.slice(0, -SIDECAR_SUFFIX.length)) !== -1
+    if (!name.endsWith(SIDECAR_SUFFIX)) return false
+    const of = key.slice(0, -SIDECAR_SUFFIX.length)
+    const inflated = of.replace(/\.gz$/, '')
+    return this.#index.find(of) !== -1 || (deliveredNames(inflated).includes(of) && this.#index.find(inflated) !== -1)
   }
 }
 

@@ -16,7 +16,7 @@ import { sortKeys } from '../core/compare-keys.js'
 import type { UnreadableReason } from '../core/findings.js'
 import { VerifyTrailError } from '../errors.js'
 import { fileAttributes } from './file-attributes.js'
-import { withSidecar } from './object-metadata.js'
+import { deliveredNames, withSidecar } from './object-metadata.js'
 import { isSafeKey, SIDECAR_SUFFIX, SYSTEM_FILES } from './object-names.js'
 import {
   BodyError,
@@ -134,7 +134,7 @@ class DirectorySource implements Source {
     if (answer.kind !== 'object') return answer
     const metadata = await fileAttributes(this.#root + key)
     if (metadata !== undefined) return { ...answer, metadata, metadataFrom: 'xattr' }
-    return withSidecar(answer, key, (beside) => this.#read(beside, {}, fresh))
+    return withSidecar(answer, deliveredNames(key), (beside) => this.#read(beside, {}, fresh))
   }
 
   readNow(key: string, options: ReadOptions = {}): ReadAnswer {
@@ -353,8 +353,8 @@ class FolderReader {
   #withoutSidecars(): string[] {
     const isSidecar = (name: string): boolean => name.endsWith(SIDECAR_SUFFIX) && !this.#refused.has(name)
     if (!this.#names.some(isSidecar)) return this.#names
-    const all = new Set(this.#names)
-    const kept = this.#names.filter((name) => !isSidecar(name) || !all.has(name.slice(0, -SIDECAR_SUFFIX.length)))
+    const objects = new Set(this.#names.flatMap(deliveredNames))
+    const kept = this.#names.filter((name) => !isSidecar(name) || !objects.has(name.slice(0, -SIDECAR_SUFFIX.length)))
     this.#ignored += this.#names.length - kept.length
     return kept
   }

@@ -1,6 +1,7 @@
 /** The metadata that an export keeps of an object, wherever that is: what counts of it, and where it came from. */
 import { isOfCloudTrail } from '../core/digest-metadata.js'
 import { isJsonObject, parseJson } from '../core/json.js'
+import { isInflatedName } from '../core/object-key.js'
 import { readMetadata } from './metadata-file.js'
 import { SIDECAR_SUFFIX } from './object-names.js'
 import type { ReadAnswer, ReadObject } from './source.js'
@@ -10,16 +11,32 @@ type Metadata = Readonly<Record<string, string>>
 /** `aws s3api head-object` prints about 1 KB for a digest. */
 const MOST_SIDECAR_BYTES = 64 * 1024
 
-/** What the file beside an object gives to it: its metadata, or why none can be taken from there. `read`: reads that file. */
-export function withSidecar(object: ReadObject, key: string, read: (key: string) => ReadAnswer): ReadObject {
-  const answer = read(key + SIDECAR_SUFFIX)
-  if (answer.kind === 'missing') return object
-  if (answer.kind === 'unreadable') return { ...object, unusableMetadata: answer.reason }
-  if (!(answer.body instanceof Uint8Array) || answer.body.length > MOST_SIDECAR_BYTES)
-    return { ...object, unusableMetadata: `more than ${MOST_SIDECAR_BYTES} bytes` }
-  const metadata = parseSidecar(answer.body, key)
-  if (typeof metadata === 'string') return { ...object, unusableMetadata: metadata }
-  return isOfCloudTrail(metadata) ? { ...object, metadata, metadataFrom: 'sidecar' } : object
+/** The names that an object may have had: what was inflated had `.gz` behind. */
+export function deliveredNames(key: string): string[] {
+  return isInflatedName(baseName(key)) ? [key, `${key}.gz`] : [key]
+}
+
+/**
+ * What a file beside an object gives to it: its metadata, or why none can be taken from there. `names`: those that the object may
+ * have; `read`: reads a file.
+ */
+export function withSidecar(object: ReadObject, names: readonly string[], read: (key: string) => ReadAnswer): ReadObject {
+  for (const name of names) {
+    const answer = read(name + SIDECAR_SUFFIX)
+    if (answer.kind === 'missing') continue
+    const metadata = metadataIn(answer, name)
+    if (typeof metadata === 'string') return { ...object, unusableMetadata: metadata }
+    if (isOfCloudTrail(metadata)) return { ...object, metadata, metadataFrom: 'sidecar' }
+  }
+  return object
+}
+
+/** A string says why there is none. */
+function metadataIn(answer: Exclude<ReadAnswer, { readonly kind: 'missing' }>, key: string): Metadata | string {
+  if (answer.kind === 'unreadable') return answer.reason
+  const { body } = answer
+  if (!(body instanceof Uint8Array) || body.length > MOST_SIDECAR_BYTES) return `more than ${MOST_SIDECAR_BYTES} bytes`
+  return parseSidecar(body, key)
 }
 
 /** What `aws s3api head-object` prints, or a plain map from names to values. A string says what is wrong. */

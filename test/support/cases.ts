@@ -118,6 +118,7 @@ export async function runCase(
     readonly concurrency?: number
     readonly workers?: number
     readonly doubleCheck?: boolean
+    readonly byName?: boolean
   } = {},
 ): Promise<CaseRun> {
   const { startTime, endTime, accountIds, regions, trails, bucket, unvalidatedTrails, expect, now, logFileLimit } = one.options
