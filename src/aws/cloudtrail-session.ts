@@ -1,7 +1,7 @@
 /** One way to ask CloudTrail: the AWS SDK, loaded at the first question. */
 import type { CloudTrailClient, CloudTrailClientConfig } from '@aws-sdk/client-cloudtrail'
 import { isRegion } from '../core/object-key.js'
-import { checkEndpointUrl, loadSdk, withSdkEnvironment } from './environment.js'
+import { checkEndpointUrl, loadSdk, sendOptions, withSdkEnvironment } from './environment.js'
 
 export interface CloudTrailOptions {
   /** @default as the SDK has it: AWS_ENDPOINT_URL_CLOUDTRAIL, AWS_ENDPOINT_URL, or the profile's `endpoint_url` */
@@ -10,14 +10,19 @@ export interface CloudTrailOptions {
   readonly profile?: string
   /** How often a request is sent that meets throttling, a server error or a broken connection. @default 4 */
   readonly maxAttempts?: number
+  /** How long in ms an answer may take. @default 20000 */
+  readonly idleTimeout?: number
 }
 
 type Sdk = typeof import('@aws-sdk/client-cloudtrail')
 
 export interface CloudTrailSession {
   readonly sdk: Sdk
-  client(region: string): CloudTrailClient
+  /** One question to CloudTrail in a region. Rejects where it is not answered in three times the `idleTimeout`, attempts and all. */
+  ask<T>(region: string, signal: AbortSignal | undefined, question: Question<T>): Promise<T>
 }
+
+export type Question<T> = (client: CloudTrailClient, options: { readonly abortSignal: AbortSignal }) => Promise<T>
 
 /** The partitions of the SDK; what else has the form of a region is sent nothing. */
 const PARTITIONS = /^(?:us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov|us-iso|us-isob|us-isof|eu-isoe|eusc-de)-[a-z]+-\d+$/
@@ -37,7 +42,12 @@ export function cloudTrailSession(options: CloudTrailOptions): () => Promise<Clo
   }
 }
 
-function openSession({ endpointUrl, profile, maxAttempts = 4 }: CloudTrailOptions): Promise<CloudTrailSession> {
+function openSession({
+  endpointUrl,
+  profile,
+  maxAttempts = 4,
+  idleTimeout = 20_000,
+}: CloudTrailOptions): Promise<CloudTrailSession> {
   return withSdkEnvironment(profile, async () => {
     const sdk: Sdk = loadSdk('@aws-sdk/client-cloudtrail')
     const probe = new sdk.CloudTrailClient({ region: 'us-east-1', ...(profile && { profile }) })
@@ -48,12 +58,36 @@ function openSession({ endpointUrl, profile, maxAttempts = 4 }: CloudTrailOption
       const config: CloudTrailClientConfig = {
         credentials,
         maxAttempts,
-        requestHandler: { connectionTimeout: 5000, requestTimeout: 20_000, throwOnRequestTimeout: true },
+        requestHandler: { connectionTimeout: 5000, requestTimeout: idleTimeout, throwOnRequestTimeout: true },
         ...(endpoint && { endpoint }),
       }
-      return { sdk, client: (region) => new sdk.CloudTrailClient({ ...config, region }) }
+      return {
+        sdk,
+        ask: (region, signal, question) =>
+          askInTime(new sdk.CloudTrailClient({ ...config, region }), idleTimeout, signal, question),
+      }
     } finally {
       probe.destroy()
     }
   })
+}
+
+/** The SDK's own limits end with the first byte of an answer: whoever sends one byte a second would be waited for. */
+async function askInTime<T>(
+  client: CloudTrailClient,
+  idleTimeout: number,
+  signal: AbortSignal | undefined,
+  question: Question<T>,
+): Promise<T> {
+  const late = AbortSignal.timeout(3 * idleTimeout)
+  const { abortSignal = late } = sendOptions(signal === undefined ? late : AbortSignal.any([signal, late]))
+  try {
+    return await question(client, { abortSignal })
+  } catch (error) {
+    signal?.throwIfAborted()
+    late.throwIfAborted()
+    throw error
+  } finally {
+    client.destroy()
+  }
 }

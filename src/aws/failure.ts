@@ -117,7 +117,7 @@ export function reasonOf(failure: Failure): UnreadableReason {
   if (code === 'InvalidObjectState') return 'archived'
   if (/^KMS\./.test(code) || (isRefusal(status) && /\bkms:[A-Z]|\bKMS\b|customer master key/.test(message))) return 'kms'
   if (isThrottled(failure)) return 'throttled'
-  if (status === 401 || status === 403 || code === 'AccessDenied') return 'access-denied'
+  if (status === 401 || status === 403 || code === 'AccessDenied' || isCredentialsFailure(failure)) return 'access-denied'
   return code === 'KeyTooLongError' ? 'unsafe-name' : 'network'
 }
 

@@ -24,6 +24,9 @@ export interface ListPage {
 /** More than a thousand keys, the longest there are, with all that is said of them. */
 export const LONGEST_LISTING: number = 8 * 1024 * 1024
 
+/** Entries of a listing, wherever else they would be passed over. */
+const GROUPS = /^(?:Contents|CommonPrefixes)$/
+
 /** Undefined for whatever is not one whole listing in the form that S3 gives it. Never throws. */
 export function parseListing(text: string): ListPage | undefined {
   const objects: { key: string; size: number }[] = []
@@ -33,6 +36,7 @@ export function parseListing(text: string): ListPage | undefined {
   let size: number | undefined
   const isWhole = walkXml(text, 'ListBucketResult', (open, content) => {
     const [, group = '', name] = open
+    if (open.length !== 2 && GROUPS.test(open.at(-1) ?? '')) return false
     if (open.length === 3 && group === 'Contents') {
       if (name === 'Key') {
         if (key !== undefined) return false

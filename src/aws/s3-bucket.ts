@@ -16,6 +16,8 @@ interface Lane {
 }
 
 const MOST_REGION_CHANGES = 3
+/** One after the other: S3 may give some where many objects were deleted. */
+const MOST_EMPTY_PAGES = 1000
 
 /** Where it is another bucket than the one that was opened, nothing is known about it until it is asked. */
 export class S3Bucket {
@@ -63,13 +65,17 @@ export class S3Bucket {
     return this.#attempt(async (region) => (await this.objectLane(region)).list(query, signal), signal, attempts)
   }
 
+  /** All pages. Rejects, after those that were whole, where a listing does not go on: it would never end. */
   async *pages(query: ListQuery, signal: AbortSignal | undefined): AsyncGenerator<ListPage> {
     let token: string | undefined
+    let empty = 0
     do {
       const page = await this.list({ ...query, ...(token !== undefined && { token }) }, signal)
       yield page
+      empty = page.objects.length + page.prefixes.length === 0 ? empty + 1 : 0
       const next = page.truncated ? page.token : undefined
-      if (page.truncated && (next === undefined || next === token)) throw new TransferError('cut', 'the listing does not go on')
+      if (page.truncated && (next === undefined || next === token || empty > MOST_EMPTY_PAGES))
+        throw new TransferError('cut', 'the listing does not go on')
       token = next
     } while (token !== undefined)
   }
@@ -78,8 +84,11 @@ export class S3Bucket {
   listVersions(query: VersionsQuery, signal: AbortSignal | undefined): Promise<ListObjectVersionsCommandOutput> {
     const { sdk, payer } = this.store
     const input = { Bucket: this.name, EncodingType: 'url' as const, ...payer, ...query }
-    const send = (region: string) => this.store.client(region).send(new sdk.ListObjectVersionsCommand(input), sendOptions(signal))
-    return this.#attempt(send, signal)
+    return this.#attempt(async (region) => {
+      const answer = await this.store.client(region).send(new sdk.ListObjectVersionsCommand(input), sendOptions(signal))
+      if (answer.IsTruncated === undefined) throw new TransferError('cut', 'the answer is no listing')
+      return answer
+    }, signal)
   }
 
   /** As `get`, of one version, by the SDK. */

@@ -48,7 +48,10 @@ export class SdkLane implements ObjectLane {
       ...(maxKeys !== undefined && { MaxKeys: maxKeys }),
     }
     const command = new this.#sdk.ListObjectsV2Command({ ...this.#input, EncodingType: 'url', ...query })
-    return pageOf(await this.#client.send(command, sendOptions(signal)))
+    const answer = await this.#client.send(command, sendOptions(signal))
+    // The SDK reads nothing out of a page that is no listing, and calls that success.
+    if (answer.IsTruncated === undefined) throw new TransferError('cut', 'the answer is no listing')
+    return pageOf(answer)
   }
 }
 

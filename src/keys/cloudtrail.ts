@@ -2,7 +2,6 @@
 import type { ListPublicKeysCommandOutput } from '@aws-sdk/client-cloudtrail'
 import pLimit from 'p-limit'
 import { type CloudTrailOptions, type CloudTrailSession, cloudTrailSession, isKnownRegion } from '../aws/cloudtrail-session.js'
-import { sendOptions } from '../aws/environment.js'
 import { describeFailure, isCredentialsFailure, isWorthRepeating, parseFailure } from '../aws/failure.js'
 import { mergePublicKeys, type PublicKeyEntry, type PublicKeyList, parsePublicKey } from '../core/public-keys.js'
 import { VerifyTrailError } from '../errors.js'
@@ -153,26 +152,21 @@ function hull(a: Span, b: Span | undefined): Span {
 }
 
 async function listPublicKeys(
-  { sdk, client: open }: CloudTrailSession,
+  { sdk, ask }: CloudTrailSession,
   region: string,
   { from, to }: Span,
   signal: AbortSignal | undefined,
 ): Promise<readonly PublicKeyEntry[]> {
-  const client = open(region)
   const entries: PublicKeyEntry[] = []
   const range = { StartTime: new Date(from), EndTime: new Date(to) }
-  try {
-    let token: string | undefined
-    for (let pages = 1; ; pages++) {
-      const command = new sdk.ListPublicKeysCommand({ ...range, ...(token !== undefined && { NextToken: token }) })
-      const page = await client.send(command, sendOptions(signal))
-      entries.push(...entriesOf(page))
-      if (!page.NextToken) return entries
-      if (pages === MOST_PAGES || page.NextToken === token) throw new Error('the answer does not end')
-      token = page.NextToken
-    }
-  } finally {
-    client.destroy()
+  let token: string | undefined
+  for (let pages = 1; ; pages++) {
+    const command = new sdk.ListPublicKeysCommand({ ...range, ...(token !== undefined && { NextToken: token }) })
+    const page = await ask(region, signal, (client, options) => client.send(command, options))
+    for (const entry of entriesOf(page)) entries.push(entry)
+    if (!page.NextToken) return entries
+    if (pages === MOST_PAGES || page.NextToken === token) throw new Error('the answer does not end')
+    token = page.NextToken
   }
 }
 

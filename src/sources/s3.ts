@@ -7,6 +7,7 @@ import { S3Bucket } from '../aws/s3-bucket.js'
 import { cannotOpen, credentialsError, openS3Store, type S3Store, type S3StoreOptions } from '../aws/s3-store.js'
 import { SignedLane } from '../aws/signed-lane.js'
 import { LEAST_PROGRESS } from '../aws/stall-watch.js'
+import { compareKeys } from '../core/compare-keys.js'
 import { VerifyTrailError } from '../errors.js'
 import { answerTo } from './s3-answers.js'
 import { S3Versions } from './s3-versions.js'
@@ -93,13 +94,19 @@ class S3Source implements Source {
   async folders(prefix: string, { signal }: ListOptions = {}): Promise<FolderListing | UnreadableObject> {
     const folders: string[] = []
     const objects: (ListedObject | UnlistedPart)[] = []
+    const [objectOrder, folderOrder] = [new ListingOrder(), new ListingOrder()]
     try {
       for await (const page of this.#bucket.pages({ prefix, delimiter: '/' }, signal)) {
-        for (const object of listedOn(page)) objects.push(object)
+        for (const object of listedOn(page)) {
+          if (object.kind === 'object') objectOrder.check(object.key)
+          objects.push(object)
+        }
         for (const prefix of page.prefixes) {
           const folder = decodeKey(prefix, page)
-          if (typeof folder === 'string') folders.push(folder)
-          else objects.push(folder)
+          if (typeof folder === 'string') {
+            folderOrder.check(folder)
+            folders.push(folder)
+          } else objects.push(folder)
         }
       }
       return { folders, objects }
@@ -113,8 +120,13 @@ class S3Source implements Source {
   }
 
   async *pages(prefix: string, { signal }: ListOptions = {}): AsyncGenerator<readonly (ListedObject | UnlistedPart)[]> {
+    const order = new ListingOrder()
     try {
-      for await (const page of this.#bucket.pages({ prefix }, signal)) yield [...listedOn(page)]
+      for await (const page of this.#bucket.pages({ prefix }, signal)) {
+        const entries = [...listedOn(page)]
+        for (const entry of entries) if (entry.kind === 'object') order.check(entry.key)
+        yield entries
+      }
     } catch (error) {
       yield [{ ...answerToListing(error, signal), key: prefix }]
     }
@@ -220,6 +232,16 @@ function decodeKey(text: string, page: ListPage): string | UnlistedPart {
 function refuse(body: ObjectBody, error: TransferError): TransferError {
   body.destroy(error)
   return error
+}
+
+/** S3 lists in byte order. What does not go on in it may never end, and what lies before was perhaps never listed. */
+class ListingOrder {
+  #last = ''
+
+  check(key: string): void {
+    if (this.#last !== '' && compareKeys(key, this.#last) <= 0) throw new TransferError('cut', 'the listing is out of order')
+    this.#last = key
+  }
 }
 
 function answerToListing(error: unknown, signal: AbortSignal | undefined): UnreadableObject {

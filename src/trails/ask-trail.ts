@@ -1,7 +1,6 @@
 /** What CloudTrail itself says of a trail: DescribeTrails, and GetTrailStatus in each region. */
-import type { DescribeTrailsCommandOutput, GetTrailStatusCommandOutput, Trail } from '@aws-sdk/client-cloudtrail'
+import type { Trail } from '@aws-sdk/client-cloudtrail'
 import { type CloudTrailOptions, type CloudTrailSession, cloudTrailSession, isKnownRegion } from '../aws/cloudtrail-session.js'
-import { sendOptions } from '../aws/environment.js'
 import { describeFailure, parseFailure } from '../aws/failure.js'
 import { formatTime } from '../core/time.js'
 import type { Refusal, TrailKnowledge, TrailSettings, TrailStatus } from '../core/trail-knowledge.js'
@@ -84,9 +83,9 @@ async function describeTrail(
   { arn, homeRegion }: TrailName,
   signal: AbortSignal | undefined,
 ): Promise<TrailSettings | Refusal> {
-  const { trailList = [] } = await ask<DescribeTrailsCommandOutput>(await session(), homeRegion, (client, sdk) =>
-    client.send(new sdk.DescribeTrailsCommand({ trailNameList: [arn] }), sendOptions(signal)),
-  )
+  const { sdk, ask } = await session()
+  const command = new sdk.DescribeTrailsCommand({ trailNameList: [arn] })
+  const { trailList = [] } = await ask(homeRegion, signal, (client, options) => client.send(command, options))
   const found = trailList.map(settingsOf).find((settings) => settings !== undefined)
   return found ?? { refused: 'there is no such trail' }
 }
@@ -109,9 +108,9 @@ async function trailStatus(
   region: string,
   signal: AbortSignal | undefined,
 ): Promise<TrailStatus> {
-  const answer = await ask<GetTrailStatusCommandOutput>(await session(), region, (client, sdk) =>
-    client.send(new sdk.GetTrailStatusCommand({ Name: arn }), sendOptions(signal)),
-  )
+  const { sdk, ask } = await session()
+  const command = new sdk.GetTrailStatusCommand({ Name: arn })
+  const answer = await ask(region, signal, (client, options) => client.send(command, options))
   return {
     region,
     isLogging: answer.IsLogging === true,
@@ -125,19 +124,4 @@ async function trailStatus(
 function timeOf(date: Date | undefined): string | null {
   const time = date?.getTime() ?? Number.NaN
   return Number.isNaN(time) ? null : formatTime(time)
-}
-
-type Client = ReturnType<CloudTrailSession['client']>
-
-async function ask<T>(
-  { sdk, client: open }: CloudTrailSession,
-  region: string,
-  question: (client: Client, sdk: CloudTrailSession['sdk']) => Promise<T>,
-): Promise<T> {
-  const client = open(region)
-  try {
-    return await question(client, sdk)
-  } finally {
-    client.destroy()
-  }
 }

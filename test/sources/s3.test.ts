@@ -313,9 +313,9 @@ for (const lane of LANES) {
       })
     }
 
-    await t.test('credentials that end while a run goes on end the run', async (t) => {
+    await t.test('credentials that end while a run goes on are a reason', async (t) => {
       store.say(failure(400, 'ExpiredToken'))
-      t.equal(codeOf(await thrownBy(source.read('key'))), 'ERR_CREDENTIALS')
+      t.match(await source.read('key'), { kind: 'unreadable', reason: 'access-denied', detail: /ExpiredToken/ })
     })
 
     await t.test('a listing that fails says so where it fails', async (t) => {

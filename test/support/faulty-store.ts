@@ -1,0 +1,142 @@
+/** S3 and CloudTrail at the wire, over objects in memory, with faults put in on purpose. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { GeneratedSource } from '../../bench/generated-source.js'
+import type { PutObject } from './put-objects.js'
+
+/** What a request asks for. */
+export type Call = 'folders' | 'list' | 'digest' | 'log file' | 'keys'
+export const CALLS: readonly Call[] = ['folders', 'list', 'digest', 'log file', 'keys']
+
+/** The answer as it should be. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | number>>
+  readonly body: Buffer
+}
+
+/** Answers in place of the store; or changes its answer. */
+export type Fault = (answer: Answer, response: ServerResponse) => void
+
+/** Which request meets which fault: null for none. `count` counts the requests of that kind, from 0. */
+export type Faults = (call: Call, count: number) => Fault | null
+
+export interface FaultyStore {
+  readonly url: string
+  /** Requests since `misbehave`. */
+  readonly requests: () => number
+  misbehave(faults: Faults): void
+  close(): void
+}
+
+export interface FaultyStoreOptions {
+  readonly bucket: string
+  readonly objects: ReadonlyMap<string, PutObject>
+  /** The answer of ListPublicKeys. */
+  readonly publicKeys: object
+  /** @default 1000 */
+  readonly pageSize?: number
+}
+
+const XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+export async function faultyStore({ bucket, objects, publicKeys, pageSize = 1000 }: FaultyStoreOptions): Promise<FaultyStore> {
+  const keys = [...objects.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  let faults: Faults = () => null
+  let counts = new Map<Call, number>()
+  let requests = 0
+
+  function listing(query: URLSearchParams): Answer {
+    const prefix = query.get('prefix') ?? ''
+    const delimiter = query.get('delimiter') ?? ''
+    const from = Number(query.get('continuation-token') ?? 0)
+    const most = Math.min(pageSize, Number(query.get('max-keys') ?? pageSize))
+    const entries = entriesBelow(prefix, delimiter)
+    const page = entries.slice(from, from + most)
+    const truncated = from + most < entries.length
+    const told = page.map((entry) =>
+      entry.endsWith('/') && delimiter !== ''
+        ? `<CommonPrefixes><Prefix>${encodeURIComponent(entry)}</Prefix></CommonPrefixes>`
+        : `<Contents><Key>${encodeURIComponent(entry)}</Key><Size>${objects.get(entry)?.bytes.length ?? 0}</Size></Contents>`,
+    )
+    const next = truncated ? `<NextContinuationToken>${from + most}</NextContinuationToken>` : ''
+    const xml = `${XML}<ListBucketResult><Name>${bucket}</Name><EncodingType>url</EncodingType><IsTruncated>${truncated}</IsTruncated>${next}${told.join('')}</ListBucketResult>`
+    return ok(Buffer.from(xml), { 'content-type': 'application/xml' })
+  }
+
+  function entriesBelow(prefix: string, delimiter: string): string[] {
+    const below = keys.filter((key) => key.startsWith(prefix))
+    if (delimiter === '') return below
+    const cut = (key: string): string => {
+      const end = key.indexOf(delimiter, prefix.length)
+      return end < 0 ? key : key.slice(0, end + 1)
+    }
+    return [...new Set(below.map(cut))]
+  }
+
+  function object(key: string): Answer {
+    const found = objects.get(key)
+    if (found === undefined) {
+      const xml = `${XML}<Error><Code>NoSuchKey</Code><Message>no</Message></Error>`
+      return { status: 404, headers: { 'content-type': 'application/xml' }, body: Buffer.from(xml) }
+    }
+    const metadata = Object.entries(found.metadata ?? {}).map(([name, value]) => [`x-amz-meta-${name}`, value] as const)
+    return ok(Buffer.from(found.bytes), { etag: '"e"', ...Object.fromEntries(metadata) })
+  }
+
+  function answerTo(request: IncomingMessage): readonly [Call, Answer] {
+    if (request.headers['x-amz-target'] !== undefined) {
+      const body = Buffer.from(JSON.stringify(publicKeys))
+      return ['keys', ok(body, { 'content-type': 'application/x-amz-json-1.1' })]
+    }
+    const url = new URL(request.url ?? '/', 'http://store')
+    const key = decodeURIComponent(url.pathname.slice(bucket.length + 2))
+    if (key !== '') return [key.includes('/CloudTrail-Digest/') ? 'digest' : 'log file', object(key)]
+    return [url.searchParams.has('delimiter') ? 'folders' : 'list', listing(url.searchParams)]
+  }
+
+  const server = createServer((request, response) => {
+    request.resume().once('end', () => {
+      requests++
+      const [call, answer] = answerTo(request)
+      const count = counts.get(call) ?? 0
+      counts.set(call, count + 1)
+      const fault = faults(call, count)
+      if (fault === null) send(answer, response)
+      else fault(answer, response)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests: () => requests,
+    misbehave(next) {
+      faults = next
+      counts = new Map()
+      requests = 0
+    },
+    close() {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+function ok(body: Buffer, headers: Record<string, string | number>): Answer {
+  return { status: 200, headers: { 'content-length': body.length, ...headers }, body }
+}
+
+export function send({ status, headers, body }: Answer, response: ServerResponse): void {
+  response.writeHead(status, { ...headers }).end(body)
+}
+
+/** All objects of a generated trail. */
+export async function objectsOf(source: GeneratedSource): Promise<Map<string, PutObject>> {
+  const objects = new Map<string, PutObject>()
+  for await (const key of source.allKeys()) {
+    const answer = await source.read(key)
+    if (answer.kind !== 'object' || !(answer.body instanceof Uint8Array)) throw new Error(`${key} cannot be generated`)
+    objects.set(key, { bytes: answer.body, metadata: answer.metadata ?? {} })
+  }
+  return objects
+}
