@@ -65,12 +65,17 @@ export class S3Bucket {
     return this.#attempt(async (region) => (await this.objectLane(region)).list(query, signal), signal, attempts)
   }
 
-  /** All pages. Rejects, after those that were whole, where a listing does not go on: it would never end. */
-  async *pages(query: ListQuery, signal: AbortSignal | undefined): AsyncGenerator<ListPage> {
+  /**
+   * All pages. Rejects, after those that were whole, where a listing does not go on: it would never end.
+   * @param first where it is known already
+   */
+  async *pages(query: ListQuery, signal: AbortSignal | undefined, first?: ListPage): AsyncGenerator<ListPage> {
     let token: string | undefined
+    let known = first
     let empty = 0
     do {
-      const page = await this.list({ ...query, ...(token !== undefined && { token }) }, signal)
+      const page = known ?? (await this.list({ ...query, ...(token !== undefined && { token }) }, signal))
+      known = undefined
       yield page
       empty = page.objects.length + page.prefixes.length === 0 ? empty + 1 : 0
       const next = page.truncated ? page.token : undefined

@@ -30,7 +30,7 @@ export interface S3StoreOptions {
    * @default as the SDK has it, else us-east-1
    */
   readonly region?: string
-  /** Requests at a time, at most: fewer while the store throttles. @default 64 */
+  /** Requests at a time, at most: fewer while the store throttles. @default 128 */
   readonly concurrency?: number
   /** How often a request is sent that meets throttling, a server error or a broken connection. @default 8 */
   readonly maxAttempts?: number
@@ -55,7 +55,7 @@ export interface S3StoreOptions {
 }
 
 const DEFAULTS = {
-  concurrency: 64,
+  concurrency: 128,
   maxAttempts: 8,
   retryDelay: 200,
   connectTimeout: 10_000,

@@ -109,7 +109,11 @@ function evidenceOptions(): Option[] {
 
 function runOptions(): Option[] {
   return [
-    option('--concurrency <n>', `reads at a time, 1 to ${MAX_CONCURRENCY} (default 64)`, single(wholeNumber(1, MAX_CONCURRENCY))),
+    option(
+      '--concurrency <n>',
+      `reads at a time, 1 to ${MAX_CONCURRENCY} (default 128)`,
+      single(wholeNumber(1, MAX_CONCURRENCY)),
+    ),
     option(
       '--workers <n>',
       `threads that measure log files, 0 to ${MAX_WORKERS} (default: one a processor, for large runs)`,

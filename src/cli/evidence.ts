@@ -23,9 +23,11 @@ export async function withEvidence<T>(
     const metadata = command.metadata === undefined ? undefined : await readMetadata(command.metadata)
     const keys = command.publicKeys === undefined ? undefined : await readPublicKeyFile(command.publicKeys)
     const expectations = await readExpectations(command.expect ?? [])
-    const opened = await openSources(command, console.interrupted)
-    sources.push(...opened.sources)
-    const publicKeys = keys ?? (await keysFromCloudTrail(command))
+    const opening = openSources(command, console.interrupted).then((opened) => {
+      sources.push(...opened.sources)
+      return opened
+    })
+    const [opened, publicKeys] = await Promise.all([opening, keys ?? keysFromCloudTrail(command)])
     return await use({ sources, trailKnowledge: opened.trailKnowledge, ...given({ metadata, publicKeys, expectations }) })
   } finally {
     await Promise.allSettled(sources.map((source) => source.close?.()))
@@ -35,8 +37,12 @@ export async function withEvidence<T>(
 /** Without a key file, CloudTrail is asked where a source is its store; a run over directories asks nobody. */
 async function keysFromCloudTrail(command: EvidenceCommand): Promise<PublicKeySource | undefined> {
   if (command.sources.length > 0 && !command.sources.some(isS3Url)) return undefined
+  // The store comes first: the rest of the SDK is loaded while it answers.
+  await import('../sources/s3.js')
   const { cloudTrailKeys } = await import('../keys/cloudtrail.js')
-  return cloudTrailKeys(cloudTrailOptions(command))
+  const keys = cloudTrailKeys(cloudTrailOptions(command))
+  keys.prepare()
+  return keys
 }
 
 async function readMetadata(path: string): Promise<MetadataFile> {

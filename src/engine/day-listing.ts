@@ -5,7 +5,8 @@
 
 import { compareKeys } from '../core/compare-keys.js'
 import { DAY } from '../core/coverage.js'
-import type { ListedObject, Source, UnlistedPart } from '../sources/source.js'
+import { formatTime } from '../core/time.js'
+import type { FolderListing, ListedObject, Source, UnlistedPart, UnreadableObject } from '../sources/source.js'
 import { concatInOrder } from './in-order.js'
 
 /** First and last day, as the start of the day; null: no limit. */
@@ -22,9 +23,17 @@ export async function* listDays(
   folder: string,
   days: Days,
   signal: AbortSignal,
+  ahead: FoldersAhead = foldersAhead(source, folder, days, signal),
 ): AsyncGenerator<readonly Entry[], void, undefined> {
   if (days.first === null && days.last === null) yield* listAll(source, folder, signal)
-  else yield* listLevel(source, folder, days, [], signal)
+  else yield* listLevel({ source, ahead, days, signal }, folder, [])
+}
+
+interface Listing {
+  readonly source: Source
+  readonly ahead: FoldersAhead
+  readonly days: Days
+  readonly signal: AbortSignal
 }
 
 const PAGE = 1000
@@ -52,13 +61,13 @@ export function isMarker(entry: Entry): boolean {
 }
 
 async function* listLevel(
-  source: Source,
+  listing: Listing,
   folder: string,
-  days: Days,
   date: readonly number[],
-  signal: AbortSignal,
 ): AsyncGenerator<readonly Entry[], void, undefined> {
-  const below = await source.folders(folder, { signal })
+  const { source, ahead, days, signal } = listing
+  const below = await (ahead.get(folder) ?? source.folders(folder, { signal }))
+  ahead.delete(folder)
   if (!('folders' in below)) {
     yield [
       { kind: 'unreadable', key: folder, reason: below.reason, ...(below.detail === undefined ? {} : { detail: below.detail }) },
@@ -73,7 +82,7 @@ async function* listLevel(
     const next = entry === undefined ? extend(date, key.slice(folder.length, -1)) : undefined
     if (entry !== undefined) yield [entry]
     else if (next === undefined) yield* listAll(source, key, signal)
-    else if (next.length < 3) yield* listLevel(source, key, days, next, signal)
+    else if (next.length < 3) yield* listLevel(listing, key, next)
     else yield* listAll(source, key, signal)
   }
   // In a store each folder is a request to wait for.
@@ -84,6 +93,33 @@ async function* listLevel(
 }
 
 const FOLDERS_AHEAD = 8
+
+/** What is directly below the folders above those of days. */
+export type FoldersAhead = Map<string, Promise<FolderListing | UnreadableObject>>
+
+/** Years and months whose folders are asked for before it is known that they are there. */
+const MOST_AHEAD = 16
+
+/**
+ * Asks for a folder, and for those of the years and months between two days, all at once: in a store each level is a request to
+ * wait for. None where a day is open, or where there is nothing to wait for.
+ */
+export function foldersAhead(source: Source, folder: string, { first, last }: Days, signal: AbortSignal): FoldersAhead {
+  const ahead: FoldersAhead = new Map()
+  if (source.kind !== 'store' || first === null || last === null) return ahead
+  const names = new Set([folder])
+  for (let day = first; day <= last && names.size < MOST_AHEAD; day += DAY) {
+    const [year = '', month = ''] = formatTime(day).split('-')
+    names.add(`${folder}${year}/`).add(`${folder}${year}/${month}/`)
+  }
+  for (const name of names) {
+    const listing = source.folders(name, { signal })
+    // A rejection is met by whoever needs the answer.
+    listing.catch(() => undefined)
+    ahead.set(name, listing)
+  }
+  return ahead
+}
 
 /** A real day, and not one of those asked for. */
 function isOutside(date: readonly number[] | undefined, days: Days): boolean {

@@ -1,26 +1,18 @@
 /** Reads the digests of one account and region: all chains, and what their links lead to. */
 import { type CheckedChain, checkChain, DigestChain } from '../core/check-chain.js'
 import { checkDigest, type DigestFacts, type DigestRecord, digestInterval, previousOf } from '../core/check-digest.js'
-import { compareKeys } from '../core/compare-keys.js'
-import { DAY, HOUR, NAME_TOLERANCE } from '../core/coverage.js'
+import { HOUR, NAME_TOLERANCE } from '../core/coverage.js'
 import type { ChainId } from '../core/findings.js'
 import { digestToFollow } from '../core/judge-chain.js'
-import { type DigestKey, type ForeignKey, parseObjectKey } from '../core/object-key.js'
+import { type DigestKey, parseObjectKey } from '../core/object-key.js'
 import type { UnlistedPart } from '../sources/source.js'
 import { ClaimSpool } from './claim-spool.js'
-import { type Days, type Entry, listDays } from './day-listing.js'
+import { digestDays, type ForeignDigest, KNOWN_MARGIN, type NamedDigest } from './digest-listing.js'
 import type { Scope } from './discover.js'
 import { mapInOrder } from './in-order.js'
 import type { Place } from './places.js'
 import type { DigestToRead } from './read-digest.js'
 import type { Run } from './run.js'
-
-/** An object in a digest folder whose name is none that CloudTrail gives. */
-export interface ForeignDigest {
-  readonly place: Place
-  readonly key: string
-  readonly name: ForeignKey
-}
 
 export interface WalkedDigests {
   readonly chains: readonly CheckedChain[]
@@ -31,93 +23,10 @@ export interface WalkedDigests {
   readonly listed: number
 }
 
-export interface NamedDigest {
-  readonly name: DigestKey
-  readonly place: Place
-  readonly entry: Entry
-  /** Its key in the source, where it was inflated and lost `.gz`: `entry` has the key that it had. */
-  readonly storedAs?: string
-}
-
-/** The listing of one account and region's digest folders, by chain. */
-export interface DigestListing {
-  readonly byChain: ReadonlyMap<string, NamedDigest[]>
-  readonly foreign: readonly ForeignDigest[]
-  readonly unreadable: readonly { readonly place: Place; readonly part: UnlistedPart }[]
-}
-
-/** A chain is known by what it shows a week around the range. */
-const KNOWN_MARGIN = 7 * DAY
 /** Bytes as stored; an hour's real digest has some kilobytes, and 64 KB can hold 64 MB. */
 const SMALL_DIGEST = 32 * 1024
 /** Outside the range: how many of the newest and of the oldest are read at a time to find a valid one. */
 const PROBES = 4
-
-/** The days whose folders can hold digests that matter. */
-export function digestDays(askedStart: number | null, end: number | null, margin: number = KNOWN_MARGIN): Days {
-  return {
-    first: askedStart === null ? null : floorDay(askedStart - margin),
-    last: end === null ? null : floorDay(end + margin),
-  }
-}
-
-export function floorDay(time: number): number {
-  return Math.floor(time / DAY) * DAY
-}
-
-/** Names only. Chains in byte order of trail and home region, standard before backfill; digests by time. */
-export async function listDigests(scope: Scope, days: Days, signal: AbortSignal): Promise<DigestListing> {
-  const chains = new Map<string, NamedDigest[]>()
-  const add = (digest: NamedDigest): void => {
-    const { trail, homeRegion, backfill } = digest.name
-    const chain = `${trail}\n${homeRegion}\n${backfill ? 1 : 0}`
-    const digests = chains.get(chain)
-    if (digests === undefined) chains.set(chain, [digest])
-    else digests.push(digest)
-  }
-  const foreign: ForeignDigest[] = []
-  const unreadable: { place: Place; part: UnlistedPart }[] = []
-  for (const part of scope.parts) {
-    const { place } = part
-    const inflated: NamedDigest[] = []
-    let asDelivered = 0
-    const others: ForeignDigest[] = []
-    for await (const page of digestEntries(part, days, signal)) {
-      for (const entry of page) {
-        const key = place.original(entry.key)
-        const name = parseObjectKey(key)
-        if (entry.kind === 'unreadable' && name.kind !== 'digest') {
-          unreadable.push({ place, part: entry })
-          continue
-        }
-        const before = name.kind === 'foreign' && place.source.kind === 'export' ? parseObjectKey(`${key}.gz`) : name
-        if (name.kind === 'digest') {
-          add({ name, place, entry })
-          asDelivered++
-        } else if (before.kind === 'digest')
-          inflated.push({ name: before, place, entry: { ...entry, key: `${entry.key}.gz` }, storedAs: entry.key })
-        if (name.kind === 'foreign') others.push({ place, key, name })
-      }
-    }
-    // All of them were inflated, or none: one alone of such a name is no digest.
-    if (asDelivered === 0) for (const digest of inflated) add(digest)
-    const known = new Set(asDelivered === 0 ? inflated.map(({ storedAs }) => storedAs && place.original(storedAs)) : [])
-    foreign.push(...others.filter(({ key }) => !known.has(key)))
-  }
-  const byChain = new Map([...chains].sort(([a], [b]) => compareKeys(a, b)))
-  for (const digests of byChain.values())
-    digests.sort((a, b) => a.name.endTime - b.name.endTime || compareKeys(a.entry.key, b.entry.key))
-  return { byChain, foreign, unreadable }
-}
-
-async function* digestEntries(
-  part: Scope['parts'][number],
-  days: Days,
-  signal: AbortSignal,
-): AsyncGenerator<readonly Entry[], void, undefined> {
-  for (const folder of part.digestFolders) yield* listDays(part.place.source, folder, days, signal)
-  yield part.digestObjects
-}
 
 /**
  * Lists, reads, links and judges all chains of an account and region. `margin`: how far around the range their names are listed;
@@ -126,7 +35,7 @@ async function* digestEntries(
 export async function walkDigests(run: Run, scope: Scope, margin: number = KNOWN_MARGIN): Promise<WalkedDigests> {
   const { range } = run
   const end = range.askedEnd ?? (run.live ? range.defaultEnd : null)
-  const listing = await listDigests(scope, digestDays(range.askedStart, end, margin), run.signal)
+  const listing = await run.listings.list(scope, digestDays(range.askedStart, end, margin), run.signal)
   const walk = new DigestWalk(run, end)
   const chains: CheckedChain[] = []
   let listed = 0

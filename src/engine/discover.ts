@@ -4,6 +4,7 @@ import { compareKeys } from '../core/compare-keys.js'
 import { isAccountId, isOrganizationId, isRegion } from '../core/object-key.js'
 import type { FolderListing, Source, UnlistedPart, UnreadableObject } from '../sources/source.js'
 import { isMarker } from './day-listing.js'
+import { mapInOrder } from './in-order.js'
 import { Place, Places } from './places.js'
 
 /** One place's folders of one account and region. */
@@ -48,6 +49,7 @@ export interface DiscoverOptions {
 const MAX_DEPTH = 100
 const MAX_FOLDERS = 100_000
 const ACCOUNTS_AT_ONCE = 32
+const FAMILIES_AT_ONCE = 8
 
 /** What other AWS services write beside CloudTrail: years of it, with no trail in it. */
 const OTHER_SERVICES: ReadonlySet<string> = new Set([
@@ -108,7 +110,7 @@ class Discoverer {
       scopes,
       withAccounts: this.#withAccounts,
       otherServices: [...this.#otherServices].sort(),
-      unreadable: this.#unreadable,
+      unreadable: this.#unreadable.sort((a, b) => compareKeys(a.part.key, b.part.key)),
     }
   }
 
@@ -208,28 +210,32 @@ class Discoverer {
   /** Returns folders beside CloudTrail's own: a trail's prefix may lead there. Of what other services write only the top is looked at. */
   async #addAccount(place: Place, account: Account, narrowing: Narrowing | undefined): Promise<string[]> {
     const further: string[] = []
-    for (const family of await this.#folders(place.source, account.folder, place)) {
+    const families = await this.#folders(place.source, account.folder, place)
+    const listed = async (family: string) => {
       const name = lastName(family)
-      if (name.startsWith('CloudTrail') && name !== LAKE_FOLDER) {
-        await this.#addFamily(place, family, { ...account, digests: name === DIGEST_FOLDER }, narrowing)
+      const isSearched = isOwnFamily(name) || (OTHER_SERVICES.has(name) && name !== LAKE_FOLDER && narrowing === undefined)
+      return { family, name, below: isSearched ? await this.#list(place.source, family) : undefined }
+    }
+    for await (const { family, name, below } of mapInOrder(families, listed, FAMILIES_AT_ONCE)) {
+      if (below !== undefined && isOwnFamily(name)) {
+        this.#addFamily(place, family, below, { ...account, digests: name === DIGEST_FOLDER }, narrowing)
       } else if (!OTHER_SERVICES.has(name)) {
         further.push(family)
-      } else if (name !== LAKE_FOLDER && narrowing === undefined) {
+      } else if (below !== undefined) {
         this.#otherServices.add(name)
-        const below = await this.#list(place.source, family)
         if ('folders' in below && below.folders.includes(`${family}AWSLogs/`)) further.push(`${family}AWSLogs/`)
       }
     }
     return further
   }
 
-  async #addFamily(
+  #addFamily(
     place: Place,
     family: string,
+    listing: FolderListing | UnreadableObject,
     owner: { readonly organizationId: string | null; readonly accountId: string; readonly digests: boolean },
     narrowing: Narrowing | undefined,
-  ): Promise<void> {
-    const listing = await this.#list(place.source, family)
+  ): void {
     if (!('folders' in listing)) {
       this.#refused(place.source, family, place, listing)
       return
@@ -276,6 +282,10 @@ function mayHoldLogs(key: string, prefix: string): boolean {
 
 function unsearched(detail: string): UnreadableObject {
   return { kind: 'unreadable', reason: 'too-large', detail }
+}
+
+function isOwnFamily(name: string): boolean {
+  return name.startsWith('CloudTrail') && name !== LAKE_FOLDER
 }
 
 function lastName(folder: string): string {

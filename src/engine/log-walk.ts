@@ -19,8 +19,8 @@ import { formatTime } from '../core/time.js'
 import { VerifyTrailError } from '../errors.js'
 import type { Source } from '../sources/source.js'
 import type { Claim } from './claim-spool.js'
-import { type Days, type Entry, listDays } from './day-listing.js'
-import { floorDay } from './digest-walk.js'
+import { type Days, type Entry, type FoldersAhead, foldersAhead, listDays } from './day-listing.js'
+import { floorDay } from './digest-listing.js'
 import type { Scope, ScopePart } from './discover.js'
 import { mapPagesInOrder } from './in-order.js'
 import { mergePages } from './merge-pages.js'
@@ -65,8 +65,9 @@ export async function* walkLogFiles(
   scope: Scope,
   context: LogFileContext,
   claims: AsyncIterable<readonly Claim[]>,
+  ahead: LogFoldersAhead,
 ): AsyncGenerator<readonly (JudgedLogFile | undefined)[], void, undefined> {
-  const walk = new LogWalk(run, scope, context)
+  const walk = new LogWalk(run, scope, context, ahead)
   yield* mapPagesInOrder(walk.groups(claims), (group) => walk.judge(group), run.measurer.window, isUrgent)
 }
 
@@ -83,12 +84,33 @@ function logDays(run: Run, start: number): Days {
   }
 }
 
+export type LogFoldersAhead = ReadonlyMap<ScopePart, FoldersAhead>
+
+/** Families of log files that there may be. */
+const MOST_FOLDERS = 8
+
+/** Asks for what lies above the folders of days while the digests are read: before that, no log file is looked at. */
+export function logFoldersAhead({ range, signal }: Run, { parts }: Scope): LogFoldersAhead {
+  const { askedStart, askedEnd, defaultEnd } = range
+  const end = askedEnd ?? defaultEnd
+  if (askedStart === null || end === null) return new Map()
+  const days = { first: floorDay(askedStart - DAY), last: floorDay(end + DAY) }
+  return new Map(
+    parts.map((part) => {
+      const folders = part.logFolders.slice(0, MOST_FOLDERS)
+      return [part, new Map(folders.flatMap((folder) => [...foldersAhead(part.place.source, folder, days, signal)]))]
+    }),
+  )
+}
+
 class LogWalk {
   readonly #run: Run
   readonly #scope: Scope
   readonly #context: LogFileContext
+  readonly #ahead: LogFoldersAhead
 
-  constructor(run: Run, scope: Scope, context: LogFileContext) {
+  constructor(run: Run, scope: Scope, context: LogFileContext, ahead: LogFoldersAhead) {
+    this.#ahead = ahead
     this.#run = run
     this.#scope = scope
     this.#context = context
@@ -136,7 +158,8 @@ class LogWalk {
     ].sort((a, b) => compareKeys(a.key, b.key))
     let before = ''
     for (const top of tops) {
-      const pages = top.entry === undefined ? listDays(place.source, top.key, days, this.#run.signal) : [[top.entry]]
+      const { signal } = this.#run
+      const pages = top.entry === undefined ? listDays(place.source, top.key, days, signal, this.#ahead.get(part)) : [[top.entry]]
       for await (const page of pages) {
         const rows: Listed[] = []
         for (const entry of page) {

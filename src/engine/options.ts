@@ -39,7 +39,7 @@ export interface VerifyTrailOptions {
   readonly expectations?: Expectations
   /** What CloudTrail itself says of trails: `askTrail` of `verify-trail/s3`. @default it was not asked */
   readonly trailKnowledge?: readonly TrailKnowledge[]
-  /** How many objects are read at once: 1 to 1024. @default 64 */
+  /** How many objects are read at once: 1 to 1024. @default 128 */
   readonly concurrency?: number
   /** Worker threads that measure log files: 0 to 64; 0: none. @default as many as processors, once there is enough to do */
   readonly workers?: number
@@ -92,7 +92,7 @@ export interface ResolvedOptions {
   readonly onProgress: ((progress: Progress) => void) | undefined
 }
 
-const DEFAULT_CONCURRENCY = 64
+const DEFAULT_CONCURRENCY = 128
 const MAX_CONCURRENCY = 1024
 const MAX_WORKERS = 64
 const DEFAULT_MAX_INFLATED = 2 * 1024 ** 3

@@ -3,6 +3,7 @@ import type { RangeRequest } from '../core/chain-range.js'
 import type { ExpectedChains } from '../core/expected-chains.js'
 import type { JudgedChain } from '../core/judge-chain.js'
 import type { SpoolBudget } from './claim-spool.js'
+import type { DigestListings } from './digest-listing.js'
 import type { Limit, Measurer } from './measurer.js'
 import type { ResolvedOptions } from './options.js'
 import type { Places } from './places.js'
@@ -13,6 +14,7 @@ export interface Run {
   readonly options: ResolvedOptions
   readonly signal: AbortSignal
   readonly places: Places
+  readonly listings: DigestListings
   readonly reader: DigestReader
   readonly budget: SpoolBudget
   readonly progress: ProgressMeter

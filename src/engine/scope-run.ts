@@ -15,10 +15,11 @@ import { LogFileContext, timeOf } from '../core/reconcile.js'
 import type { ChainSummary, Result, Summary } from '../core/results.js'
 import { ChainTally, countDigest, countLogFile } from '../core/summary.js'
 import { formatTime, parseTime } from '../core/time.js'
-import { type ForeignDigest, type WalkedDigests, walkDigests } from './digest-walk.js'
+import type { ForeignDigest } from './digest-listing.js'
+import { type WalkedDigests, walkDigests } from './digest-walk.js'
 import type { Scope } from './discover.js'
 import { mapInOrder } from './in-order.js'
-import { type JudgedLogFile, walkLogFiles } from './log-walk.js'
+import { type JudgedLogFile, type LogFoldersAhead, logFoldersAhead, walkLogFiles } from './log-walk.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
 import { listedHashes, signedHashes, VersionSearch } from './search-versions.js'
@@ -56,7 +57,9 @@ export type ScopeResult = Told | ScopeEnd
 
 /** All results of one account and region, a page at a time; the last one is for the run itself. */
 export async function* runScope(run: Run, scope: Scope): AsyncGenerator<readonly ScopeResult[], void, undefined> {
-  const walked = await walkDigests(run, scope)
+  const walking = walkDigests(run, scope)
+  const ahead = logFoldersAhead(run, scope)
+  const walked = await walking
   try {
     const chains: JudgedChain[] = []
     for (const checked of walked.chains) {
@@ -65,7 +68,7 @@ export async function* runScope(run: Run, scope: Scope): AsyncGenerator<readonly
       const told = isAsked(run, chain.chain.id) ? await run.gaps.explain(run, chain) : chain
       chains.push(acceptGaps(told, expected.accepted))
     }
-    yield* new ScopeRun(run, scope, walked, chains).results()
+    yield* new ScopeRun(run, scope, walked, chains).results(ahead)
   } finally {
     await walked.claims.discard()
   }
@@ -112,13 +115,13 @@ class ScopeRun {
     run.progress.chains += this.#tallies.size
   }
 
-  async *results(): AsyncGenerator<readonly ScopeResult[], void, undefined> {
+  async *results(ahead: LogFoldersAhead): AsyncGenerator<readonly ScopeResult[], void, undefined> {
     yield [...this.#unreadableFolders()]
     yield this.#walked.foreign.flatMap((foreign) => [...this.#foreign(foreign)])
     for (const [chain, tally] of this.#tallies) {
       yield await this.#versions.attach([...this.#digests(chain, tally)], signedHashes(chain))
     }
-    yield* this.#logFiles()
+    yield* this.#logFiles(ahead)
     yield [this.#end()]
   }
 
@@ -196,18 +199,22 @@ class ScopeRun {
     return `s3://${newest.bucket}/${folder}`
   }
 
-  async *#logFiles(): AsyncGenerator<readonly ScopeResult[], void, undefined> {
+  async *#logFiles(ahead: LogFoldersAhead): AsyncGenerator<readonly ScopeResult[], void, undefined> {
     const { options, range, live } = this.#run
     const { askedStart, askedEnd, defaultEnd, now } = range
     const request = { askedStart, askedEnd, defaultEnd, now, live, unvalidatedTrails: options.unvalidatedTrails }
     const context = new LogFileContext(this.#chains, request, new Set(this.#tallies.keys()))
     const seen = new SeenTimes()
-    yield* mapInOrder(this.#judged(context, seen), (page) => this.#versions.attach(page, listedHashes(page)), PAGES_AHEAD)
+    yield* mapInOrder(this.#judged(context, seen, ahead), (page) => this.#versions.attach(page, listedHashes(page)), PAGES_AHEAD)
     yield [...this.#withoutDigests(seen)]
   }
 
-  async *#judged(context: LogFileContext, seen: SeenTimes): AsyncGenerator<readonly Told[], void, undefined> {
-    for await (const page of walkLogFiles(this.#run, this.#scope, context, this.#walked.claims.sorted())) {
+  async *#judged(
+    context: LogFileContext,
+    seen: SeenTimes,
+    ahead: LogFoldersAhead,
+  ): AsyncGenerator<readonly Told[], void, undefined> {
+    for await (const page of walkLogFiles(this.#run, this.#scope, context, this.#walked.claims.sorted(), ahead)) {
       const results: Told[] = []
       for (const judged of page) {
         if (judged === undefined) continue

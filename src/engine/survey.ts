@@ -7,8 +7,8 @@ import type { RangeRequest } from '../core/chain-range.js'
 import { checkSignature, type DigestContent } from '../core/check-digest.js'
 import { DELIVERY_DELAY, NAME_TOLERANCE } from '../core/coverage.js'
 import { VerifyTrailError } from '../errors.js'
-import { digestDays, listDigests, type NamedDigest } from './digest-walk.js'
-import type { Discovery, Scope } from './discover.js'
+import { type DigestListings, digestDays, type NamedDigest } from './digest-listing.js'
+import type { Discovery } from './discover.js'
 import { mapInOrder } from './in-order.js'
 import type { ResolvedOptions } from './options.js'
 import type { Place } from './places.js'
@@ -17,6 +17,7 @@ import type { DigestReader } from './read-digest.js'
 export interface SurveyContext {
   readonly options: ResolvedOptions
   readonly discovery: Discovery
+  readonly listings: DigestListings
   readonly reader: DigestReader
   readonly signal: AbortSignal
 }
@@ -81,15 +82,16 @@ class Surveyor {
 
   /** The newest valid digestEndTime over all chains, where an export needs it. */
   async run(): Promise<number | null> {
-    const { discovery, options, signal } = this.#context
+    const { discovery, listings, options, signal } = this.#context
     let newest: number | null = null
     for (const scope of discovery.scopes) {
       const parts = scope.parts.filter(
         ({ place, digestFolders }) => digestFolders.length > 0 && (this.#needsEnd || this.#isOpen(place)),
       )
       if (parts.length === 0 || scope.region === null) continue
-      const days = digestDays(this.#needsEnd ? null : options.startTime, this.#needsEnd ? null : options.endTime)
-      const listing = await listDigests({ ...scope, parts } satisfies Scope, days, signal)
+      const end = options.endTime ?? options.now - DELIVERY_DELAY
+      const days = this.#needsEnd ? digestDays(null, null) : digestDays(options.startTime, end)
+      const listing = await listings.listAhead(scope, parts, days, signal)
       for (const digests of listing.byChain.values()) {
         const valid = await this.#newestValid(digests)
         for (const { place } of parts)

@@ -16,6 +16,7 @@ import { VERSION } from '../version.js'
 import { AcceptedGaps } from './accepted-gaps.js'
 import { byName, type NamedSource } from './by-name.js'
 import { SpoolBudget } from './claim-spool.js'
+import { DigestListings } from './digest-listing.js'
 import { type Discovery, discover } from './discover.js'
 import { GapEvents } from './gap-events.js'
 import { concatInOrder } from './in-order.js'
@@ -153,7 +154,8 @@ class Verification {
     this.#unusableMetadata = reader.unusableMetadata
     progress.phase = 'reading digests'
     progress.report()
-    const { range, notChecked } = await survey({ options: this.#options, discovery, reader, signal })
+    const listings = new DigestListings()
+    const { range, notChecked } = await survey({ options: this.#options, discovery, listings, reader, signal })
     this.#notChecked.push(...notChecked)
     const live = discovery.places.all.some((place) => place.source.kind === 'store')
     const budget = new SpoolBudget()
@@ -166,6 +168,7 @@ class Verification {
       options: this.#options,
       signal,
       places: discovery.places,
+      listings,
       reader,
       budget,
       progress,

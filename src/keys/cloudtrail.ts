@@ -21,6 +21,8 @@ export interface CloudTrailKeys extends PublicKeySource {
    * `ERR_CREDENTIALS`, or with `ERR_PUBLIC_KEYS` where the region is no region or does not answer.
    */
   list(region: string, from: number, to: number, signal?: AbortSignal): Promise<readonly PublicKeyEntry[]>
+  /** Loads the SDK and finds credentials now, while something else is waited for, and not at the first question. Sends CloudTrail nothing. */
+  prepare(): void
 }
 
 interface Span {
@@ -62,6 +64,10 @@ export function cloudTrailKeys(options: CloudTrailKeysOptions = {}): CloudTrailK
         const code = isCredentialsFailure(parseFailure(error)) ? 'ERR_CREDENTIALS' : 'ERR_PUBLIC_KEYS'
         throw new VerifyTrailError(code, refusal(region, error), { cause: error })
       }
+    },
+    prepare() {
+      // What is wrong with it is said where a key is asked for.
+      session().catch(() => undefined)
     },
   }
 }

@@ -30,9 +30,11 @@ export interface S3SourceOptions extends S3StoreOptions {
 }
 
 /** Larger objects are handed out in chunks, so that memory stays flat. */
-const WHOLE_OBJECT_LIMIT = 1024 * 1024
+const WHOLE_OBJECT_LIMIT = 512 * 1024
 /** A store that cannot be reached at all is said sooner than one that fails now and then. */
 const OPENING_ATTEMPTS = 3
+/** For how long in ms what was listed at opening is good for whoever asks for the same. */
+const OPENING_LASTS = 10_000
 /** Wider than what AWS grants today: old buckets and other stores. No `/`, no ARN. */
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$/
 
@@ -67,6 +69,7 @@ class S3Source implements Source {
   readonly #store: S3Store
   readonly versions: VersionHistory
   readonly #bucket: S3Bucket
+  #opening: { readonly prefix: string; readonly page: ListPage; readonly until: number } | undefined
 
   constructor(store: S3Store, bucket: string, name: string, prefix: string) {
     this.name = name
@@ -81,7 +84,9 @@ class S3Source implements Source {
   async check({ signal, lane }: S3SourceOptions): Promise<void> {
     const attempts = Math.min(OPENING_ATTEMPTS, this.#store.settings.maxAttempts)
     try {
-      await this.#bucket.list({ prefix: this.prefix, maxKeys: 1 }, signal, attempts)
+      const query = { prefix: this.prefix, delimiter: '/' }
+      const page = await this.#bucket.list(query, signal, attempts)
+      this.#opening = { prefix: this.prefix, page, until: Date.now() + OPENING_LASTS }
     } catch (error) {
       signal?.throwIfAborted()
       const problem = openingProblem(parseFailure(error), this.name, error)
@@ -96,7 +101,8 @@ class S3Source implements Source {
     const objects: (ListedObject | UnlistedPart)[] = []
     const [objectOrder, folderOrder] = [new ListingOrder(), new ListingOrder()]
     try {
-      for await (const page of this.#bucket.pages({ prefix, delimiter: '/' }, signal)) {
+      const query = { prefix, delimiter: '/' }
+      for await (const page of this.#bucket.pages(query, signal, this.#takeOpening(prefix))) {
         for (const object of listedOn(page)) {
           if (object.kind === 'object') objectOrder.check(object.key)
           objects.push(object)
@@ -143,6 +149,13 @@ class S3Source implements Source {
 
   otherBucket(bucket: string): Source | undefined {
     return BUCKET.test(bucket) ? new S3Source(this.#store, bucket, `s3://${bucket}`, '') : undefined
+  }
+
+  /** The first page of a prefix, where opening has asked for it: good for once. */
+  #takeOpening(prefix: string): ListPage | undefined {
+    const opening = this.#opening
+    this.#opening = undefined
+    return opening?.prefix === prefix && Date.now() < opening.until ? opening.page : undefined
   }
 
   /** Closes what all buckets of the store share. */
