@@ -26,6 +26,7 @@ t.test('the package has two doors', async (t) => {
   t.strictSame(Object.keys(library).sort(), [
     'BodyError',
     'FINDING_VERDICTS',
+    'ReportComparison',
     'VerifyTrailError',
     'archiveSource',
     'asffReport',

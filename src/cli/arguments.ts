@@ -2,7 +2,7 @@
 import type { ReportForm } from '../reports/forms.js'
 import { type AttestCommand, parseAttest } from './attest-arguments.js'
 import type { AwsOptions } from './aws-options.js'
-import { keysCommand, reportCommand, verifyCommand } from './command-options.js'
+import { diffCommand, keysCommand, reportCommand, verifyCommand } from './command-options.js'
 import { checkSources, type PrintCommand, parseWords, usageError } from './parse-words.js'
 import { type NamedOutput, type ReportTarget, reportTargets } from './report-target.js'
 import type { Place, TrailArn } from './values.js'
@@ -65,6 +65,15 @@ export interface ReportCommand {
   readonly color: boolean
 }
 
+/** `verify-trail diff before.json after.json` */
+export interface DiffCommand {
+  readonly command: 'diff'
+  readonly before: string
+  readonly after: string
+  readonly json: boolean
+  readonly color: boolean
+}
+
 interface SharedFlags extends AwsOptions {
   readonly startTime?: Date
   readonly endTime?: Date
@@ -102,7 +111,7 @@ interface KeysFlags extends SharedFlags {
   readonly output?: string
 }
 
-export type CommandLine = VerifyCommand | KeysCommand | ReportCommand | AttestCommand | PrintCommand
+export type CommandLine = VerifyCommand | KeysCommand | ReportCommand | DiffCommand | AttestCommand | PrintCommand
 
 /** What is to be done. Throws `ERR_INVALID_OPTION` with a sentence for the user. */
 export function parseArguments(words: readonly string[]): CommandLine {
@@ -111,6 +120,8 @@ export function parseArguments(words: readonly string[]): CommandLine {
   switch (first) {
     case 'attest':
       return parseAttest(rest)
+    case 'diff':
+      return parseDiff(rest)
     case 'keys':
       return parseKeys(rest)
     case 'report':
@@ -127,7 +138,7 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   const flags = command.opts<VerifyFlags>()
   const sources = command.args[0] === 'verify' ? command.args.slice(1) : command.args
   const [misplaced = ''] = command.args
-  if (['attest', 'keys', 'report'].includes(misplaced))
+  if (['attest', 'diff', 'keys', 'report'].includes(misplaced))
     throw usageError(
       `'${misplaced}' comes first: verify-trail ${misplaced} [options] (for a directory of that name: ./${misplaced})`,
     )
@@ -170,6 +181,17 @@ function parseReport(words: readonly string[]): ReportCommand | PrintCommand {
   if (source === undefined || more.length > 0) throw usageError('give one report: verify-trail report report.json -o report.html')
   if (output.length === 0) return { command: 'report', source, form: format ?? 'text', outputs: [], verbose, quiet, color }
   return { command: 'report', source, form: null, outputs: reportTargets(output, format), verbose, quiet, color }
+}
+
+function parseDiff(words: readonly string[]): DiffCommand | PrintCommand {
+  const command = diffCommand()
+  const printed = parseWords(command, words)
+  if (printed !== undefined) return { command: 'print', text: printed }
+  const { json = false, color } = command.opts<{ json?: true; color: boolean }>()
+  const [before, after, ...more] = command.args
+  if (before === undefined || after === undefined || more.length > 0)
+    throw usageError('give two reports: verify-trail diff before.json after.json')
+  return { command: 'diff', before, after, json, color }
 }
 
 function checkSign({ sign, signPassphrase }: VerifyFlags, outputs: readonly ReportTarget[]): void {

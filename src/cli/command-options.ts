@@ -30,7 +30,7 @@ const REPORT = 'Reports:'
 export function verifyCommand(): Command {
   const command = new Command('verify-trail')
     .usage(
-      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail attest (check | request | attach) …',
+      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail diff before.json after.json\n       verify-trail attest (check | request | attach) …',
     )
     .description('Proves, or disproves, the integrity of AWS CloudTrail logs: digest chains, signatures and every log file.')
     .argument(
@@ -162,6 +162,20 @@ export function reportCommand(): Command {
     .addOption(new Option('-q, --quiet', 'the text report is the verdict alone'))
     .addOption(new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'))
     .addHelpText('after', '\nExit code: 0 written, 2 not.')
+}
+
+/** `verify-trail diff`. */
+export function diffCommand(): Command {
+  return new Command('verify-trail diff')
+    .usage('before.json after.json [--json]')
+    .description('What changed between two runs: findings that came and went, hours proven now or no more, other keys.')
+    .argument('[before]', 'the JSON report of a run, or its NDJSON')
+    .argument('[after]', 'that of a later run')
+    .helpOption('--help', 'print this help')
+    .allowExcessArguments(true)
+    .addOption(new Option('--json', 'one JSON object on stdout'))
+    .addOption(new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'))
+    .addHelpText('after', '\nExit code: 0 nothing is worse, 1 something is, 2 a report cannot be read.')
 }
 
 function fileOptions(): Option[] {

@@ -14,6 +14,8 @@ export async function runCommandLine(words: readonly string[], console: Console)
         return 0
       case 'attest':
         return await (await import('./attest.js')).runAttest(command, console)
+      case 'diff':
+        return await (await import('./diff.js')).runDiff(command, console)
       case 'keys':
         return await (await import('./keys.js')).runKeys(command, console)
       case 'report':
