@@ -9,26 +9,45 @@ const environmentLimit = pLimit(1)
 /** Loads a part of the SDK: `import` would read all of it twice, once only for the names that it exports. */
 export const loadSdk: NodeJS.Require = createRequire(import.meta.url)
 
+const QUIET = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' }
+
 /** The SDK looks for a configured endpoint in the profile of the environment only, and warns about Node 20 on stderr. */
 export function withSdkEnvironment<T>(profile: string | undefined, run: () => Promise<T>): Promise<T> {
-  const quiet = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' }
-  return withEnvironment({ ...quiet, ...(profile && { AWS_PROFILE: profile }) }, run)
+  return withEnvironment({ ...QUIET, ...(profile && { AWS_PROFILE: profile }) }, run)
+}
+
+/** The same for what is done at once, with the environment as it is. */
+export function withQuietSdk<T>(run: () => T): T {
+  const restore = changeEnvironment(QUIET)
+  try {
+    return run()
+  } finally {
+    restore()
+  }
 }
 
 /** One at a time: the environment is the process's, and is put back as it was. */
 function withEnvironment<T>(changes: Readonly<Record<string, string>>, run: () => Promise<T>): Promise<T> {
   return environmentLimit(async () => {
-    const before = Object.keys(changes).map((name) => [name, process.env[name]] as const)
-    Object.assign(process.env, changes)
+    const restore = changeEnvironment(changes)
     try {
       return await run()
     } finally {
-      for (const [name, value] of before) {
-        if (value === undefined) delete process.env[name]
-        else process.env[name] = value
-      }
+      restore()
     }
   })
+}
+
+/** Returns what puts it back as it was. */
+function changeEnvironment(changes: Readonly<Record<string, string>>): () => void {
+  const before = Object.keys(changes).map((name) => [name, process.env[name]] as const)
+  Object.assign(process.env, changes)
+  return () => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
+  }
 }
 
 /** An `ERR_INVALID_OPTION`. */

@@ -5,12 +5,14 @@ import { VerifyTrailError } from '../errors.js'
 import { AdaptiveLimit } from './adaptive-limit.js'
 import { pauseLength } from './backoff.js'
 import { Credentials } from './credentials.js'
-import { checkEndpointUrl, invalidOption, loadSdk, withSdkEnvironment } from './environment.js'
+import { checkEndpointUrl, invalidOption, loadSdk, withQuietSdk, withSdkEnvironment } from './environment.js'
 import { type Failure, isCredentialsFailure, isExpired, isSkewed, isThrottled, parseFailure } from './failure.js'
 import { HttpClient } from './http-client.js'
 import type { ObjectLane } from './object-lane.js'
-import { SdkLane } from './sdk-lane.js'
-import { bucketRequests } from './sdk-request.js'
+import { type PlainEnvironment, plainEnvironment } from './plain-environment.js'
+import { plainRequests } from './plain-requests.js'
+import { type BucketInput, SdkLane } from './sdk-lane.js'
+import { type BucketRequests, bucketRequests } from './sdk-request.js'
 import type { Identity } from './signature-v4.js'
 import { Clock, SignedLane } from './signed-lane.js'
 import { StallWatch } from './stall-watch.js'
@@ -69,28 +71,31 @@ const SOCKETS = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY }
 export type S3Settings = Readonly<typeof DEFAULTS> & Pick<S3StoreOptions, 'lane'>
 
 export class S3Store {
-  readonly sdk: Sdk
   readonly settings: S3Settings
   /** Where nothing else is known. */
   readonly region: string
   readonly limit: AdaptiveLimit
   readonly watch: StallWatch
   readonly payer: { readonly RequestPayer?: 'requester' }
+  readonly #plain: PlainEnvironment | undefined
   readonly #config: S3ClientConfig
   readonly #credentials: Credentials
   readonly #http: HttpClient
   readonly #clock = new Clock()
   readonly #clients = new Map<string, S3Client>()
 
-  /** @param given of the configuration, what the user gave */
+  /**
+   * @param given of the configuration, what the user gave
+   * @param plain where the SDK was not needed to find out what it says
+   */
   constructor(
-    sdk: Sdk,
     settings: S3Settings,
     region: string,
     credentials: Credentials,
     given: Pick<S3ClientConfig, 'endpoint' | 'profile'>,
+    plain?: PlainEnvironment,
   ) {
-    this.sdk = sdk
+    this.#plain = plain
     this.settings = settings
     this.region = region
     this.limit = new AdaptiveLimit(settings.concurrency, (error) => isThrottled(parseFailure(error)))
@@ -106,6 +111,11 @@ export class S3Store {
     return this.#credentials.last
   }
 
+  /** Loaded at the first need. */
+  get sdk(): Sdk {
+    return loadS3Sdk()
+  }
+
   client(region: string): S3Client {
     const known = this.#clients.get(region)
     if (known !== undefined) return known
@@ -117,14 +127,20 @@ export class S3Store {
   async objectLane(bucket: string, region: string): Promise<ObjectLane> {
     const input = { Bucket: bucket, ...this.payer }
     const sdkLane = (): ObjectLane => new SdkLane(this.sdk, this.client(region), input, this.watch)
-    if (this.settings.lane !== 'sdk') {
-      const identity = await this.#credentials.get()
-      const requests = await bucketRequests(this.sdk, { ...this.#config, region }, input, identity)
-      if (requests !== undefined) {
-        return new SignedLane(requests, { http: this.#http, credentials: this.#credentials, clock: this.#clock }, sdkLane)
-      }
-    }
-    return sdkLane()
+    if (this.settings.lane === 'sdk') return sdkLane()
+    const requests = this.#plainRequests(bucket, region) ?? (await this.#sdkRequests(region, input))
+    if (requests === undefined) return sdkLane()
+    return new SignedLane(requests, { http: this.#http, credentials: this.#credentials, clock: this.#clock }, sdkLane)
+  }
+
+  #plainRequests(bucket: string, region: string): BucketRequests | undefined {
+    if (this.#plain === undefined) return undefined
+    return plainRequests(bucket, region, this.#plain.endpoint, this.settings.requestPayer)
+  }
+
+  async #sdkRequests(region: string, input: BucketInput): Promise<BucketRequests | undefined> {
+    const identity = await this.#credentials.get()
+    return bucketRequests(this.sdk, { ...this.#config, region }, input, identity)
   }
 
   /** Whether the cause of a failure is gone, so that the same request will do now. */
@@ -174,13 +190,41 @@ export class S3Store {
   }
 }
 
+let loadedSdk: Sdk | undefined
+
+function loadS3Sdk(): Sdk {
+  loadedSdk ??= withQuietSdk(() => {
+    const sdk: Sdk = loadSdk('@aws-sdk/client-s3')
+    // It warns once, when a client is made.
+    new sdk.S3Client({ region: 'us-east-1' }).destroy()
+    return sdk
+  })
+  return loadedSdk
+}
+
+/**
+ * Without the SDK, where there is nothing for it to find out: a store that refuses such requests is to be opened with it.
+ * Undefined elsewhere, and where the user chose how objects are read.
+ */
+export function openPlainS3Store(options: S3StoreOptions): S3Store | undefined {
+  const { profile, lane, endpointUrl, region } = options
+  if (profile !== undefined || lane !== undefined) return undefined
+  const settings = resolveSettings(options)
+  checkEndpointUrl(endpointUrl)
+  const look = () => plainEnvironment({ ...(endpointUrl && { endpointUrl }), ...(region && { region }) }, process.env)
+  const plain = look()
+  if (plain === undefined) return undefined
+  const credentials = new Credentials(async () => look()?.identity ?? plain.identity)
+  return new S3Store(settings, plain.region, credentials, plain.endpoint ? { endpoint: plain.endpoint } : {}, plain)
+}
+
 /** Rejects with `ERR_INVALID_OPTION`, with `ERR_CREDENTIALS` where there are none, or with `ERR_SOURCE`. */
 export function openS3Store(name: string, options: S3StoreOptions): Promise<S3Store> {
   const settings = resolveSettings(options)
   const { endpointUrl, profile } = options
   checkEndpointUrl(endpointUrl)
   return withSdkEnvironment(profile, async () => {
-    const sdk: Sdk = loadSdk('@aws-sdk/client-s3')
+    const sdk = loadS3Sdk()
     const probe = new sdk.S3Client({ ...(profile && { profile }) })
     try {
       const region = options.region || (await probe.config.region().catch(() => '')) || 'us-east-1'
@@ -188,7 +232,7 @@ export function openS3Store(name: string, options: S3StoreOptions): Promise<S3St
       const credentials = new Credentials(probe.config.credentials)
       await credentials.get()
       const given = { ...(endpoint && { endpoint }), ...(profile && { profile }) }
-      return new S3Store(sdk, settings, region, credentials, given)
+      return new S3Store(settings, region, credentials, given)
     } catch (error) {
       const failure = parseFailure(error)
       throw isCredentialsFailure(failure) ? credentialsError(failure, error) : cannotOpen(name, failure.message, error)

@@ -4,7 +4,14 @@ import { describeFailure, type Failure, isCredentialsFailure, parseFailure, reas
 import type { ListPage } from '../aws/listing.js'
 import type { ObjectAnswer, ObjectBody } from '../aws/object-lane.js'
 import { S3Bucket } from '../aws/s3-bucket.js'
-import { cannotOpen, credentialsError, openS3Store, type S3Store, type S3StoreOptions } from '../aws/s3-store.js'
+import {
+  cannotOpen,
+  credentialsError,
+  openPlainS3Store,
+  openS3Store,
+  type S3Store,
+  type S3StoreOptions,
+} from '../aws/s3-store.js'
 import { SignedLane } from '../aws/signed-lane.js'
 import { LEAST_PROGRESS } from '../aws/stall-watch.js'
 import { compareKeys } from '../core/compare-keys.js'
@@ -50,14 +57,33 @@ export async function s3Source(url: string, options: S3SourceOptions = {}): Prom
     throw new VerifyTrailError('ERR_SOURCE', `not a bucket: ${JSON.stringify(url)} (give s3://bucket or s3://bucket/prefix)`)
   }
   const prefix = path === '' || path.endsWith('/') ? path : `${path}/`
-  const store = await openS3Store(url, options)
-  const source = new S3Source(store, bucket, url, prefix)
+  const asked = { url, bucket, prefix, options }
+  const plain = openPlainS3Store(options)
+  const source = plain && (await openOn(plain, asked, REFUSALS))
+  const opened = source ?? (await openOn(await openS3Store(url, options), asked))
+  if (opened === undefined) throw cannotOpen(url, 'it was refused', undefined)
+  return opened
+}
+
+interface Asked {
+  readonly url: string
+  readonly bucket: string
+  readonly prefix: string
+  readonly options: S3SourceOptions
+}
+
+/** What S3 says to requests of the wrong form, or of somebody else: of those that were made without the SDK it is not the last word. */
+const REFUSALS: readonly number[] = [400, 401, 403]
+
+/** Undefined where the store answers with one of these refusals. */
+async function openOn(store: S3Store, asked: Asked, refusals: readonly number[] = []): Promise<Source | undefined> {
+  const source = new S3Source(store, asked.bucket, asked.url, asked.prefix)
+  let isOpen = false
   try {
-    await source.check(options)
-    return source
-  } catch (error) {
-    store.close()
-    throw error
+    isOpen = await source.check(asked.options, refusals)
+    return isOpen ? source : undefined
+  } finally {
+    if (!isOpen) store.close()
   }
 }
 
@@ -80,8 +106,8 @@ class S3Source implements Source {
     this.versions = new S3Versions(this.#bucket)
   }
 
-  /** Whether there is such a bucket, and a way to it: the way that was asked for. */
-  async check({ signal, lane }: S3SourceOptions): Promise<void> {
+  /** Rejects where there is no such bucket, or no way to it: the way that was asked for. False for one of these refusals. */
+  async check({ signal, lane }: S3SourceOptions, refusals: readonly number[]): Promise<boolean> {
     const attempts = Math.min(OPENING_ATTEMPTS, this.#store.settings.maxAttempts)
     try {
       const query = { prefix: this.prefix, delimiter: '/' }
@@ -89,10 +115,12 @@ class S3Source implements Source {
       this.#opening = { prefix: this.prefix, page, until: Date.now() + OPENING_LASTS }
     } catch (error) {
       signal?.throwIfAborted()
-      const problem = openingProblem(parseFailure(error), this.name, error)
+      const failure = parseFailure(error)
+      if (failure.status !== undefined && refusals.includes(failure.status)) return false
+      const problem = openingProblem(failure, this.name, error)
       if (problem !== undefined) throw problem
     }
-    if (lane !== 'fast' || (await this.#bucket.objectLane()) instanceof SignedLane) return
+    if (lane !== 'fast' || (await this.#bucket.objectLane()) instanceof SignedLane) return true
     throw invalidOption('lane', lane, `\`sdk\` for ${JSON.stringify(this.name)}, to which only the SDK knows the way`)
   }
 

@@ -1,6 +1,8 @@
 import * as sdk from '@aws-sdk/client-s3'
 import t from 'tap'
-import { bucketRequests } from '../../src/aws/sdk-request.js'
+import { plainEnvironment } from '../../src/aws/plain-environment.js'
+import { plainRequests } from '../../src/aws/plain-requests.js'
+import { type BucketRequests, bucketRequests } from '../../src/aws/sdk-request.js'
 import { amzDate, encodeKey, NO_PAYLOAD, Signer } from '../../src/aws/signature-v4.js'
 import { isolate } from './misbehaving-store.js'
 
@@ -128,4 +130,102 @@ t.test('objects are asked for where the SDK would ask, and as it would', async (
     ['an unusual signer', 'bucket', { signer: { sign: async <T>(request: T): Promise<T> => request } }],
   ] as const
   for (const [sentence, bucket, config] of onlyTheSdk) t.equal(await requests(bucket, config), undefined, sentence)
+})
+
+t.test('without the SDK, buckets are asked for as with it', async (t) => {
+  const date = '20260110T000000Z'
+  const signed = ({ signer, signedHeaders }: BucketRequests) =>
+    signer.authorization(
+      { method: 'GET', path: '/k', query: '', headers: [HOST, ...signedHeaders], payloadHash: NO_PAYLOAD },
+      EXAMPLE,
+      date,
+    )
+  const told = (requests: BucketRequests) => {
+    const { target, basePath, host, signedHeaders } = requests
+    return { target, basePath, host, signedHeaders, signature: signed(requests) }
+  }
+  const regions = ['us-east-1', 'eu-west-3', 'ap-southeast-4', 'us-gov-west-1', 'cn-north-1', 'mx-central-1', 'il-central-1']
+  const endpoints = ['http://127.0.0.1:9000', 'https://store.example', 'http://store.example:80', 'https://Store.example:9443/']
+  const rows = [
+    ...regions.map((region) => ({ bucket: 'a-bucket1', region, endpoint: undefined, payer: false })),
+    ...endpoints.map((endpoint) => ({ bucket: 'a-bucket1', region: 'eu-west-3', endpoint, payer: true })),
+    { bucket: 'A.b_ucket', region: 'garage', endpoint: undefined, payer: false },
+    { bucket: 'a.bucket', region: 'garage', endpoint: 'http://127.0.0.1:9000', payer: false },
+  ]
+  let asked = 0
+  for (const { bucket, region, endpoint, payer } of rows) {
+    const plain = plainRequests(bucket, region, endpoint, payer)
+    if (plain === undefined) continue
+    asked++
+    const config = {
+      region,
+      ...(endpoint && { endpoint }),
+      forcePathStyle: endpoint !== undefined,
+      responseChecksumValidation: 'WHEN_REQUIRED' as const,
+      requestChecksumCalculation: 'WHEN_REQUIRED' as const,
+    }
+    const input = { Bucket: bucket, ...(payer && { RequestPayer: 'requester' as const }) }
+    const bySdk = await bucketRequests(sdk, config, input, EXAMPLE)
+    t.same(told(plain), bySdk && told(bySdk), `${bucket} ${region} ${endpoint}`)
+  }
+  t.equal(asked, rows.length - 1)
+  const onlyTheSdk = [
+    ['a.bucket', 'eu-west-3', undefined],
+    ['Old_Bucket', 'eu-west-3', undefined],
+    ['bucket--usw2-az1--x-s3', 'us-west-2', undefined],
+    ['bucket--usw2-az1--x-s3', 'us-west-2', 'http://127.0.0.1:9000'],
+    ['point-abc-s3alias', 'us-west-2', undefined],
+    ['lambda--ol-s3', 'us-west-2', undefined],
+    ['bucket', 'us-iso-east-1', undefined],
+    ['bucket', 'aws-global', undefined],
+    ['bucket', 'eu-west-3', 'http://[::1]:9000'],
+    ['bucket', 'eu-west-3', 'http://127.0.0.1:9000/base'],
+    ['bucket', 'eu-west-3', 'http://user:password@127.0.0.1:9000'],
+  ] as const
+  for (const [bucket, region, endpoint] of onlyTheSdk)
+    t.equal(plainRequests(bucket, region, endpoint, false), undefined, `${bucket} ${region} ${endpoint}`)
+})
+
+t.test('the SDK is asked who asks unless the environment says all of it', (t) => {
+  const none = { AWS_CONFIG_FILE: '/nowhere/config', AWS_SHARED_CREDENTIALS_FILE: '/nowhere/credentials' }
+  const keys = { AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 's', AWS_REGION: 'eu-west-3', ...none }
+  const identity = { accessKeyId: 'A', secretAccessKey: 's' }
+  const found = { identity, region: 'eu-west-3', endpoint: undefined }
+  const directory = t.testdir({
+    plain: '[default]\nregion = us-east-1\noutput=json\n# a comment\n[profile x]\nrole_arn = r\nsso_session = y\ncli_pager=\n',
+    endpoint: '[default]\nendpoint_url = http://store.example\n',
+    nested: '[default]\ns3 =\n  use_dualstack_endpoint = true\n',
+    fips: '[profile other]\nuse_fips_endpoint=true\n',
+  })
+  const file = (name: string) => ({ ...keys, AWS_CONFIG_FILE: `${directory}/${name}` })
+  const rows = [
+    ['keys and a region', keys, {}, found],
+    ['a session', { ...keys, AWS_SESSION_TOKEN: 't' }, {}, { ...found, identity: { ...identity, sessionToken: 't' } }],
+    ['the region that was given first', keys, { region: 'us-west-2' }, { ...found, region: 'us-west-2' }],
+    [
+      'the endpoint that was given first',
+      { ...keys, AWS_ENDPOINT_URL_S3: 'http://b' },
+      { endpointUrl: 'http://a' },
+      { ...found, endpoint: 'http://a' },
+    ],
+    [
+      'an endpoint for S3 before one for all',
+      { ...keys, AWS_ENDPOINT_URL: 'http://a', AWS_ENDPOINT_URL_S3: 'http://b' },
+      {},
+      { ...found, endpoint: 'http://b' },
+    ],
+    ['settings that change nothing', file('plain'), {}, found],
+    ['no region', { ...keys, AWS_REGION: '' }, {}, undefined],
+    ['no secret', { ...keys, AWS_SECRET_ACCESS_KEY: undefined }, {}, undefined],
+    ['a profile', { ...keys, AWS_PROFILE: 'p' }, {}, undefined],
+    ['keys that expire', { ...keys, AWS_CREDENTIAL_EXPIRATION: '2099-01-01T00:00:00Z' }, {}, undefined],
+    ['FIPS', { ...keys, AWS_USE_FIPS_ENDPOINT: 'true' }, {}, undefined],
+    ['what nobody has heard of yet', { ...keys, AWS_SOMETHING_NEW: '1' }, {}, undefined],
+    ['an endpoint in a file', file('endpoint'), {}, undefined],
+    ['a nested setting in a file', file('nested'), {}, undefined],
+    ["another profile's setting", file('fips'), {}, undefined],
+    ['a file that cannot be read', file('.'), {}, undefined],
+  ] as const
+  for (const [sentence, variables, given, expected] of rows) t.same(plainEnvironment(given, variables), expected, sentence)
+  t.end()
 })

@@ -452,3 +452,44 @@ async function tlsStore(t: Test): Promise<{ certificate: string; url: string; re
   })
   return { certificate: path, url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, requests }
 }
+
+t.test('without the SDK: what a store refuses is asked for once more with it', async (t) => {
+  isolate(SOMEBODY)
+  process.env['AWS_REGION'] = 'eu-west-3'
+  process.env['AWS_CONFIG_FILE'] = process.env['AWS_SHARED_CREDENTIALS_FILE'] = join(t.testdir({}), 'none')
+  t.teardown(() => isolate(SOMEBODY))
+  const store = await misbehaving(t)
+  const agents = () => store.requests.map(({ headers }) => headers['user-agent']?.split('/')[0])
+  const options = { endpointUrl: store.url, ...QUICK }
+  store.say(whole(EMPTY_LISTING))
+  const source = await s3Source('s3://bucket', options)
+  t.teardown(() => source.close?.())
+  store.say(object)
+  t.match(await told(await source.read('a key')), { body: BODY })
+  t.same(agents(), ['verify-trail'])
+  t.equal(scope(store.requests[0], 2), 'eu-west-3')
+
+  for (const status of [400, 401, 403]) {
+    store.say(failure(status, 'AccessDenied'), whole(EMPTY_LISTING))
+    const second = await s3Source('s3://bucket', options)
+    t.teardown(() => second.close?.())
+    t.same(agents(), ['verify-trail', 'aws-sdk-js'], String(status))
+  }
+  store.say(failure(403, 'InvalidAccessKeyId'))
+  t.equal(codeOf(await thrownBy(s3Source('s3://bucket', options))), 'ERR_CREDENTIALS')
+  store.say(failure(404, 'NoSuchBucket'))
+  t.equal(codeOf(await thrownBy(s3Source('s3://bucket', options))), 'ERR_SOURCE')
+  t.same(agents(), ['verify-trail'])
+})
+
+t.test('what was listed at opening is not asked for again', async (t) => {
+  isolate(SOMEBODY)
+  const store = await misbehaving(t)
+  const { fast } = await open(t, store.url)
+  const before = store.requests.length
+  t.same(await fast.folders(''), { folders: [], objects: [] })
+  t.equal(store.requests.length, before, 'once')
+  store.say(whole(EMPTY_LISTING))
+  await fast.folders('')
+  t.equal(store.requests.length, 1, 'and no longer')
+})
