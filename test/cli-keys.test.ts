@@ -5,7 +5,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
+import { caseMetadata, caseObjects, readCases } from './support/cases.js'
 import { ROOT, verifyTrailCommand } from './support/command.js'
+import { faultyStore } from './support/faulty-store.js'
 
 const CASE = join(ROOT, 'fixtures/cases/plain')
 const KEYS = JSON.parse(readFileSync(join(CASE, 'public-keys.json'), 'utf8'))
@@ -149,4 +151,51 @@ t.test('the endpoint of a store is not where CloudTrail is asked', async (t) => 
   t.ok(code === 1 || code === 3, stderr)
   t.strictSame(store.questions, [])
   t.ok(questions.every(({ region }) => region === 'us-east-1' || region === 'eu-west-1'))
+})
+
+t.test('a trail that is named by its ARN', async (t) => {
+  const one = readCases().find(({ name }) => name === 'plain')
+  if (one === undefined) throw new Error('no such case')
+  const bucket = one.sources[0] ?? ''
+  const metadata = caseMetadata(one)
+  const objects = new Map(
+    [...caseObjects(join(CASE, bucket))].map(([key, bytes]) => {
+      const found = metadata?.lookup(bucket, key)
+      return [key, { bytes, metadata: found?.kind === 'found' ? found.metadata : {} }] as const
+    }),
+  )
+  const publicKeys = { PublicKeyList: KEYS.PublicKeyList.map(withEpochTimes) }
+  const delivered = Date.parse('2026-03-14T11:34:34Z') / 1000
+  let cloudTrail: (question: string) => object | undefined = (question) =>
+    question === 'DescribeTrails'
+      ? {
+          trailList: [
+            { Name: 'management-events', S3BucketName: bucket, HomeRegion: 'us-east-1', LogFileValidationEnabled: true },
+          ],
+        }
+      : { IsLogging: true, LatestDigestDeliveryTime: delivered }
+  const store = await faultyStore({ bucket, objects, publicKeys, cloudTrail: (question) => cloudTrail(question) })
+  t.teardown(() => store.close())
+  const env = { AWS_ENDPOINT_URL: store.url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', AWS_REGION: 'us-east-1' }
+  const arn = ['--trail-arn', 'arn:aws:cloudtrail:us-east-1:111122223333:trail/management-events']
+  const range = ['--start-time', one.options.startTime ?? '', '--end-time', one.options.endTime ?? '']
+
+  const found = await verifyTrailCommand([...arn, ...range, '--json'], { env })
+  t.equal(found.code, 0, found.stderr)
+  t.match(
+    JSON.parse(found.stdout),
+    { run: { sources: [`s3://${bucket}`] }, trails: [{ settings: { bucket }, status: [{ isLogging: true }] }] },
+    'its bucket is found, and the report has what CloudTrail said',
+  )
+  const text = await verifyTrailCommand([...arn, ...range], { env })
+  t.match(text.stdout, /asked +arn:\S+: DescribeTrails answered, GetTrailStatus answered in 1 of 1 regions, logging is on in 1/)
+
+  cloudTrail = () => undefined
+  const refused = await verifyTrailCommand([...arn, ...range], { env })
+  t.equal(refused.code, 2, 'without an answer there is no bucket')
+  t.match(refused.stderr, /cannot find the trail .*DescribeTrails: AccessDenied/)
+  const lowered = await verifyTrailCommand([`s3://${bucket}`, ...arn, ...range], { env })
+  t.equal(lowered.code, 0, 'what is refused lowers what is claimed, not the run')
+  t.match(lowered.stdout, /DescribeTrails was refused, GetTrailStatus was refused/)
+  t.match(lowered.stdout, /GetTrailStatus was not answered/)
 })

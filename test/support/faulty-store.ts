@@ -34,13 +34,16 @@ export interface FaultyStoreOptions {
   readonly objects: ReadonlyMap<string, PutObject>
   /** The answer of ListPublicKeys. */
   readonly publicKeys: object
+  /** Answers to other questions to CloudTrail, by the name of the operation; undefined: refused. */
+  readonly cloudTrail?: (question: string) => object | undefined
   /** @default 1000 */
   readonly pageSize?: number
 }
 
 const XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
-export async function faultyStore({ bucket, objects, publicKeys, pageSize = 1000 }: FaultyStoreOptions): Promise<FaultyStore> {
+export async function faultyStore(options: FaultyStoreOptions): Promise<FaultyStore> {
+  const { bucket, objects, publicKeys, cloudTrail, pageSize = 1000 } = options
   const keys = [...objects.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
   let faults: Faults = () => null
   let counts = new Map<Call, number>()
@@ -85,9 +88,13 @@ export async function faultyStore({ bucket, objects, publicKeys, pageSize = 1000
   }
 
   function answerTo(request: IncomingMessage): readonly [Call, Answer] {
-    if (request.headers['x-amz-target'] !== undefined) {
-      const body = Buffer.from(JSON.stringify(publicKeys))
-      return ['keys', ok(body, { 'content-type': 'application/x-amz-json-1.1' })]
+    const target = request.headers['x-amz-target']
+    if (target !== undefined) {
+      const question = String(target).replace(/^.*\./, '')
+      const told = question === 'ListPublicKeys' ? publicKeys : cloudTrail?.(question)
+      const body = Buffer.from(JSON.stringify(told ?? { __type: 'AccessDeniedException', message: 'no' }))
+      const answer = ok(body, { 'content-type': 'application/x-amz-json-1.1' })
+      return ['keys', told === undefined ? { ...answer, status: 400 } : answer]
     }
     const url = new URL(request.url ?? '/', 'http://store')
     const key = decodeURIComponent(url.pathname.slice(bucket.length + 2))
