@@ -195,7 +195,13 @@ export interface FindingFields {
   readonly LOG_FILE_UNLISTED: { readonly reason: 'not-listed' | 'name'; readonly mayBeBackfilled?: true }
   readonly LOG_FILE_PENDING: { readonly reason: 'too-recent' | 'digest-unproven' }
   readonly LOG_FILE_UNCOVERED: {
-    readonly reason: 'not-covered' | 'no-chain' | 'family-not-digested' | 'backfill-unproven' | 'unvalidated-trails'
+    readonly reason:
+      | 'not-covered'
+      | 'no-chain'
+      | 'family-not-digested'
+      | 'backfill-unproven'
+      | 'digests-unseen'
+      | 'unvalidated-trails'
   }
   /** `trail` … `kind` are null where no chain is known (`not-found`). Half-open: [startTime, endTime). */
   readonly COVERAGE_GAP: {

@@ -6,6 +6,7 @@ import type { CheckedDigest } from './check-chain.js'
 import { type DigestRecord, digestInterval, objectName } from './check-digest.js'
 import { DAY, DELIVERY_DELAY, type Interval, MINUTE, NAME_TOLERANCE } from './coverage.js'
 import type { Observation } from './finding.js'
+import type { FindingOf } from './findings.js'
 import { chainCovers, type JudgedChain } from './judge-chain.js'
 import type { StandingClaim } from './judge-log-file.js'
 import type { ForeignKey, LogFileKey, ObjectKey } from './object-key.js'
@@ -22,6 +23,8 @@ export interface ReconcileRequest {
   /** A live store: its clock bounds what may still be pending. */
   readonly live: boolean
   readonly unvalidatedTrails: boolean
+  /** Places in which digests may lie that could not be looked at. @default none */
+  readonly unseen?: ReadonlySet<number>
 }
 
 interface Standing {
@@ -145,6 +148,7 @@ export class LogFileContext {
       return uncovered('family-not-digested')
     if (covered === 'covered') {
       if (this.#backfillUnproven.has(place)) return uncovered('backfill-unproven')
+      if (this.#request.unseen?.has(place)) return uncovered('digests-unseen')
       if (this.#request.unvalidatedTrails) return uncovered('unvalidated-trails')
       return unlisted('not-listed', this.#mayBeBackfilled(name))
     }
@@ -219,7 +223,7 @@ function unlisted(reason: 'not-listed' | 'name', mayBeBackfilled: boolean): { st
   return { status: 'unlisted', observation: { code: 'LOG_FILE_UNLISTED', fields } }
 }
 
-function uncovered(reason: 'not-covered' | 'no-chain' | 'family-not-digested' | 'backfill-unproven' | 'unvalidated-trails'): {
+function uncovered(reason: FindingOf<'LOG_FILE_UNCOVERED'>['reason']): {
   status: LogFileStatus
   observation: Observation
 } {

@@ -4,6 +4,7 @@ import type { ExpectedChains } from '../core/expected-chains.js'
 import type { JudgedChain } from '../core/judge-chain.js'
 import type { SpoolBudget } from './claim-spool.js'
 import type { DigestListings } from './digest-listing.js'
+import type { Discovery } from './discover.js'
 import type { Limit, Measurer } from './measurer.js'
 import type { ResolvedOptions } from './options.js'
 import type { Places } from './places.js'
@@ -20,6 +21,8 @@ export interface Run {
   readonly progress: ProgressMeter
   readonly measurer: Measurer
   readonly gaps: GapExplainer
+  /** Folders, and parts of archives, that could not be looked at. */
+  readonly unreadable: Discovery['unreadable']
   /** Runs a read of a digest that may be large when few others are. */
   readonly largeDigests: Limit
   /** The range, once the survey knows the default end. */

@@ -23,6 +23,7 @@ import { type JudgedLogFile, type LogFoldersAhead, logFoldersAhead, walkLogFiles
 import type { Place } from './places.js'
 import type { Run } from './run.js'
 import { listedHashes, signedHashes, VersionSearch } from './search-versions.js'
+import { placesUnseen } from './unseen-digests.js'
 
 /** A public key, where it came from, and how many digests it proved here. */
 export interface KeyUse {
@@ -202,7 +203,8 @@ class ScopeRun {
   async *#logFiles(ahead: LogFoldersAhead): AsyncGenerator<readonly ScopeResult[], void, undefined> {
     const { options, range, live } = this.#run
     const { askedStart, askedEnd, defaultEnd, now } = range
-    const request = { askedStart, askedEnd, defaultEnd, now, live, unvalidatedTrails: options.unvalidatedTrails }
+    const unseen = placesUnseen(this.#scope, this.#walked, this.#run.unreadable)
+    const request = { askedStart, askedEnd, defaultEnd, now, live, unvalidatedTrails: options.unvalidatedTrails, unseen }
     const context = new LogFileContext(this.#chains, request, new Set(this.#tallies.keys()))
     const seen = new SeenTimes()
     yield* mapInOrder(this.#judged(context, seen, ahead), (page) => this.#versions.attach(page, listedHashes(page)), PAGES_AHEAD)

@@ -168,6 +168,7 @@ class Verification {
       options: this.#options,
       signal,
       places: discovery.places,
+      unreadable: discovery.unreadable,
       listings,
       reader,
       budget,
