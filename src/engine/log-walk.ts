@@ -302,7 +302,18 @@ class LogWalk {
       if (copy.kind === 'measured') return [copy]
       if (answer.kind !== 'unreadable' || answer.reason === 'bucket-not-given') answer = copy
     }
-    return [answer]
+    return [answer.kind === 'missing' ? await this.#missing(bucket, key) : answer]
+  }
+
+  /** What lies in a part of an export that may be of any bucket is not said to be missing: only the operator can tell. */
+  async #missing(bucket: string, key: string): Promise<CopyFact> {
+    for (const { source, key: at } of this.#run.places.perhaps(bucket, key)) {
+      const copy = await this.#run.measurer.measure({ source, key: at, size: undefined })
+      if (copy.kind === 'missing') continue
+      const detail = `${source.name} has a ${at}, and may be a part of any bucket: --bucket ${bucket} says that it is of this one`
+      return { kind: 'unreadable', reason: 'bucket-not-given', detail: detail.slice(0, MOST_DETAIL) }
+    }
+    return { kind: 'missing' }
   }
 
   #subject(group: Group): Subject {
@@ -376,6 +387,7 @@ const VERDICTS: Readonly<Record<LogFileStatus, Verdict>> = {
 }
 
 const CLAIMS_KEPT = 64
+const MOST_DETAIL = 1024
 
 function outOfOrder(source: Source, before: string, key: string): VerifyTrailError {
   const quoted = (text: string): string => JSON.stringify(text.slice(0, 200))

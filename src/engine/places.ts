@@ -45,6 +45,13 @@ export class Place {
     return wanted.every((name, index) => path[path.length - wanted.length + index] === name)
   }
 
+  /** Whether another place may lie in the bucket that this is a copy of. */
+  mayContain({ source, root }: Place): boolean {
+    if (source !== this.source) return false
+    if (!this.root.endsWith(this.prefix)) return true
+    return root.startsWith(this.root.slice(0, this.root.length - this.prefix.length))
+  }
+
   /** What the directories that lead here say the prefix is, if one of them is named like the bucket. */
   prefixBelow(bucket: string): string | undefined {
     const path = [...(this.source.path ?? []), ...segments(this.root)]
@@ -118,6 +125,18 @@ export class Places {
     const place = store ?? (known.some((copy) => copy?.isExact === true) ? undefined : wanted[0])
     const at = place === undefined || known.includes(place) ? undefined : place.locate(bucket, key)
     return place === undefined || at === undefined ? undefined : { source: place.source, key: at, place: place.index }
+  }
+
+  /**
+   * Where a key that none of its places has may lie all the same: in a part of an export of which it is not known what bucket it is of.
+   * What lies in the same bucket as the digests is no such part, wherever it lies there.
+   */
+  perhaps(bucket: string, key: string): Location[] {
+    const own = this.all.filter((place) => place.locate(bucket, key) !== undefined)
+    if (own.length === 0 || own.some(({ source }) => source.kind === 'store')) return []
+    const parts = this.all.filter((part) => part.origin === 'guessed' && own.every((place) => !place.mayContain(part)))
+    const below = key.slice(key.indexOf('AWSLogs/'))
+    return parts.map(({ source, root, index }) => ({ source, key: root + below, place: index }))
   }
 
   #other(bucket: string): Source | undefined {
