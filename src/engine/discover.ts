@@ -164,6 +164,12 @@ class Discoverer {
     return []
   }
 
+  /** Of what was not asked for, nothing is said where it may not be looked at. */
+  async #foldersIfAny(source: Source, prefix: string): Promise<readonly string[]> {
+    const listing = await this.#list(source, prefix)
+    return 'folders' in listing ? listing.folders : []
+  }
+
   #refused(source: Source, key: string, place: Place | undefined, answer: UnreadableObject): void {
     const { reason, detail } = answer
     this.#unreadable.push({
@@ -194,7 +200,7 @@ class Discoverer {
     if (accounts.length > 0) this.#withAccounts.add(source)
     const limit = pLimit(ACCOUNTS_AT_ONCE)
     const found = await limit.map(
-      accounts.filter((account) => this.#isWanted(account, narrowing)),
+      accounts.filter((account) => narrowing === undefined || this.#isWanted(account, narrowing)),
       (account) => this.#addAccount(place, account, narrowing),
     )
     return narrowing === undefined ? [...others, ...found.flat()] : []
@@ -207,22 +213,31 @@ class Discoverer {
     return (narrowing?.accountId ?? accountId) === accountId
   }
 
-  /** Returns folders beside CloudTrail's own: a trail's prefix may lead there. Of what other services write only the top is looked at. */
+  /**
+   * Returns folders beside CloudTrail's own: a trail's prefix may lead there, also of an account that was not asked for. Of what other
+   * services write only the top is looked at.
+   */
   async #addAccount(place: Place, account: Account, narrowing: Narrowing | undefined): Promise<string[]> {
     const further: string[] = []
-    const families = await this.#folders(place.source, account.folder, place)
+    const isWanted = this.#isWanted(account, narrowing)
+    const families = isWanted
+      ? await this.#folders(place.source, account.folder, place)
+      : await this.#foldersIfAny(place.source, account.folder)
     const listed = async (family: string) => {
       const name = lastName(family)
-      const isSearched = isOwnFamily(name) || (OTHER_SERVICES.has(name) && name !== LAKE_FOLDER && narrowing === undefined)
+      const isSearched = isOwnFamily(name)
+        ? isWanted
+        : OTHER_SERVICES.has(name) && name !== LAKE_FOLDER && narrowing === undefined
       return { family, name, below: isSearched ? await this.#list(place.source, family) : undefined }
     }
     for await (const { family, name, below } of mapInOrder(families, listed, FAMILIES_AT_ONCE)) {
-      if (below !== undefined && isOwnFamily(name)) {
+      if (isOwnFamily(name)) {
+        if (below === undefined) continue
         this.#addFamily(place, family, below, { ...account, digests: name === DIGEST_FOLDER }, narrowing)
       } else if (!OTHER_SERVICES.has(name)) {
         further.push(family)
       } else if (below !== undefined) {
-        this.#otherServices.add(name)
+        if (isWanted) this.#otherServices.add(name)
         if ('folders' in below && below.folders.includes(`${family}AWSLogs/`)) further.push(`${family}AWSLogs/`)
       }
     }

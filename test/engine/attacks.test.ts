@@ -252,6 +252,32 @@ t.test('A4: a trail whose prefix begins like an AWSLogs folder is found', async 
   }
 })
 
+t.test('A4: so is one below the folder of an account that was not asked for', async (t) => {
+  const others = [
+    'AWSLogs/999999999999',
+    'AWSLogs/999999999999/x',
+    'AWSLogs/o-abcdefghij/999999999999/x',
+    'AWSLogs/999999999999/Config',
+  ]
+  for (const prefix of others) {
+    for (const kind of ['export', 'store'] as const) {
+      const world = new World(4)
+      const nested = world.also({ trail: 'second', prefix }, 4)
+      for (const log of nested.logs) world.store.edit(log, () => gzip(Buffer.from(FORGED)))
+      const told = await verify(source(world.store, kind), { ...asked(world), accountIds: ['111122223333'] })
+      t.equal(told.verdict, 'invalid', `${prefix}, ${kind}`)
+    }
+  }
+  const world = new World(2)
+  world.also({ trail: 'second', accountId: '999999999999' }, 2)
+  const all = source(world.store, 'store')
+  const refused = { kind: 'unreadable', reason: 'access-denied' } as const
+  const folders = all.folders.bind(all)
+  all.folders = async (prefix, options) => (prefix.startsWith('AWSLogs/999999999999/') ? refused : folders(prefix, options))
+  const told = await verify(all, { ...asked(world), accountIds: ['111122223333'] })
+  t.strictSame([told.verdict, told.codes], ['valid', []], 'and nothing is said of an account that may not be looked at')
+})
+
 t.test('A5: what a limit of the search leaves unseen leaves the run unverified', async (t) => {
   for (const kind of ['export', 'store'] as const) {
     const world = new World(2)
