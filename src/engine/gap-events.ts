@@ -28,7 +28,7 @@ const LOG_FILE_BYTES = 64 * 1024 * 1024
 const ALL_BYTES = 256 * 1024 * 1024
 const EVENTS = 1024
 const READS_AT_ONCE = 4
-/** An organization's trail is switched in its management account, which nothing here names. */
+/** An organization's trail is switched in its management account, which nothing here names but CloudTrail, where it was asked. */
 const OTHER_ACCOUNTS = 8
 /** Edges of several chains that fall into one half hour are answered from one search. */
 const HALF_HOUR = 30 * MINUTE
@@ -73,7 +73,7 @@ export class GapEvents implements GapExplainer {
   }
 
   async #around(run: Run, id: ChainId, edges: readonly number[]): Promise<Search> {
-    const { scopes, complete } = this.#whereSwitched(id)
+    const { scopes, complete } = this.#whereSwitched(run, id)
     const halfHours = [...new Set(edges.map((edge) => Math.floor(edge / HALF_HOUR) * HALF_HOUR))]
     const searches: Search[] = []
     for (const scope of scopes) {
@@ -83,7 +83,7 @@ export class GapEvents implements GapExplainer {
   }
 
   /** A trail is switched in its home region, and what happens to its bucket is recorded in the bucket's own. */
-  #whereSwitched(id: ChainId): { scopes: readonly Scope[]; complete: boolean } {
+  #whereSwitched({ options: { trailKnowledge } }: Run, id: ChainId): { scopes: readonly Scope[]; complete: boolean } {
     const sameOwner = this.#scopes.filter(({ organizationId }) => organizationId === id.organizationId)
     const own = sameOwner.filter(
       ({ accountId, region }) => accountId === id.accountId && (region === id.region || region === id.homeRegion),
@@ -91,6 +91,10 @@ export class GapEvents implements GapExplainer {
     const homes = own.some(({ region }) => region === id.homeRegion)
     if (id.organizationId === null) return { scopes: own, complete: homes }
     const others = sameOwner.filter(({ accountId, region }) => accountId !== id.accountId && region === id.homeRegion)
+    const owners = trailKnowledge.filter(({ trail, homeRegion }) => trail === id.trail && homeRegion === id.homeRegion)
+    const isOwner = ({ accountId }: Scope): boolean => owners.some((owner) => owner.accountId === accountId)
+    const owning = others.filter(isOwner)
+    if (owning.length > 0) return { scopes: [...own, ...owning], complete: homes }
     const few = others.length <= OTHER_ACCOUNTS
     return { scopes: few ? [...own, ...others] : own, complete: homes && few }
   }

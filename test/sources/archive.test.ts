@@ -402,7 +402,44 @@ t.test('an export in several archives is one', async (t) => {
     const asked = inOne ? one : { ...one, options: { ...one.options, bucket: one.sources[0] ?? '' } }
     const run = await runCase(asked, sources, { metadata: caseMetadata(one) })
     t.same(differences(one, run), [], one.name)
+    if (inOne) continue
+    const told = await runCase(one, sources, { metadata: caseMetadata(one) })
+    const codes = told.findings.map((finding) => finding.code)
+    t.notOk(codes.includes('LOG_FILE_MISSING'), `${one.name}: nothing is missing where only --bucket is`)
+    const isUnread = codes.includes('LOG_FILE_UNREADABLE')
+    t.equal(isUnread, told.summary.summary.logFiles.listed > 0, `${one.name}: what is listed may be there`)
+    if (isUnread) t.equal(told.summary.verdict, 'unverified', one.name)
   }
+})
+
+t.test('a part of an export that may be of any bucket excuses nothing that it has not, nor in the bucket itself', async (t) => {
+  const [one] = readCases().filter(({ name }) => name === 'log-deleted')
+  if (one === undefined) throw new Error('no such case')
+  const objects = [...caseObjects(join(casePath(one.name), one.sources[0] ?? ''))]
+  const members = objects.map(([name, bytes]) => ({ name, bytes }))
+  const digests = members.filter(({ name }) => name.includes('-Digest/'))
+  const logs = members.filter(({ name }) => !name.includes('-Digest/'))
+  const metadata = caseMetadata(one)
+  const missing = ({ findings }: { readonly findings: readonly { readonly code: string }[] }): number =>
+    findings.filter(({ code }) => code === 'LOG_FILE_MISSING').length
+  const parts = [await open(tar(digests), 'digests.tar'), await open(tar(logs), 'logs.tar')]
+  t.equal(missing(await runCase(one, parts, { metadata })), 1, 'what neither part has')
+  const planted = logs.map(({ name, bytes }) => ({ name: `x/${name}`, bytes }))
+  const whole = [await open(tar([...digests, ...planted]), 'seized.tar')]
+  t.equal(missing(await runCase(one, whole, { metadata })), logs.length + 1, 'what lies elsewhere in the bucket')
+})
+
+t.test('in an archive that is damaged, a log file that no digest lists may be listed in what was lost', async (t) => {
+  const [one] = readCases().filter(({ name }) => name === 'planted-log')
+  if (one === undefined) throw new Error('no such case')
+  const members = [...caseObjects(join(casePath(one.name), one.sources[0] ?? ''))].map(([name, bytes]) => ({ name, bytes }))
+  const whole = tar(members)
+  const metadata = caseMetadata(one)
+  const damaged = Buffer.concat([whole.subarray(0, whole.length - 1024), Buffer.alloc(512, 'x')])
+  const told = await runCase(one, [await open(damaged, 'example-trail-logs.tar')], { metadata })
+  const log = told.findings.find(({ code }) => code.startsWith('LOG_FILE_UN') && code !== 'LOG_FILE_UNREADABLE')
+  t.match(log, { code: 'LOG_FILE_UNCOVERED', reason: 'digests-unseen' })
+  t.equal(told.summary.verdict, 'unverified')
 })
 
 t.test('nothing is left on the disk, and the path names what the archive is of', async (t) => {
