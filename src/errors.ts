@@ -21,6 +21,8 @@ export type ErrorCode =
   | 'ERR_DISAGREEMENT'
   /** A report cannot be written, or read back. */
   | 'ERR_REPORT'
+  /** An export cannot be written, or is there already. */
+  | 'ERR_EXPORT'
   /** A key or certificate for sealing reports cannot be used. */
   | 'ERR_SIGNING_KEY'
 

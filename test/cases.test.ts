@@ -17,6 +17,7 @@ import {
   casePath,
   differences,
   exitCode,
+  noBucket,
   readCases,
   runCase,
 } from './support/cases.js'
@@ -105,20 +106,6 @@ function storedObjects(one: Case, bucket: string): Map<string, PutObject> {
     objects.set(key, { bytes, metadata: found?.kind === 'found' ? found.metadata : {} })
   }
   return objects
-}
-
-/** A bucket that is not there, as S3 says it. */
-function noBucket(bucket: string): Source {
-  const answer = { kind: 'unreadable', reason: 'no-such-bucket', detail: 'NoSuchBucket (HTTP 404)' } as const
-  const none = memorySource({ name: `s3://${bucket}`, bucket, kind: 'store', objects: new Map() })
-  return {
-    name: none.name,
-    kind: none.kind,
-    bucket,
-    folders: async () => answer,
-    list: none.list.bind(none),
-    read: async () => answer,
-  }
 }
 
 t.test('every case from a store in memory and from a real S3 server', async (t) => {

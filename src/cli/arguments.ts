@@ -2,7 +2,7 @@
 import type { ReportForm } from '../reports/forms.js'
 import { type AttestCommand, parseAttest } from './attest-arguments.js'
 import type { AwsOptions } from './aws-options.js'
-import { diffCommand, keysCommand, reportCommand, verifyCommand } from './command-options.js'
+import { diffCommand, exportCommand, keysCommand, reportCommand, verifyCommand } from './command-options.js'
 import { checkSources, type PrintCommand, parseWords, usageError } from './parse-words.js'
 import { type NamedOutput, type ReportTarget, reportTargets } from './report-target.js'
 import type { Place, TrailArn } from './values.js'
@@ -39,6 +39,15 @@ export interface VerifyCommand extends AwsOptions {
   readonly quiet: boolean
   readonly progress: boolean
   readonly color: boolean
+}
+
+/** `verify-trail export` */
+export interface ExportCommand {
+  readonly command: 'export'
+  /** A `.tar`, or a directory (with `/` at its end). */
+  readonly target: string
+  /** What is verified while it is copied. */
+  readonly verify: VerifyCommand
 }
 
 /** `verify-trail keys` */
@@ -111,7 +120,7 @@ interface KeysFlags extends SharedFlags {
   readonly output?: string
 }
 
-export type CommandLine = VerifyCommand | KeysCommand | ReportCommand | DiffCommand | AttestCommand | PrintCommand
+export type CommandLine = VerifyCommand | ExportCommand | KeysCommand | ReportCommand | DiffCommand | AttestCommand | PrintCommand
 
 /** What is to be done. Throws `ERR_INVALID_OPTION` with a sentence for the user. */
 export function parseArguments(words: readonly string[]): CommandLine {
@@ -122,6 +131,8 @@ export function parseArguments(words: readonly string[]): CommandLine {
       return parseAttest(rest)
     case 'diff':
       return parseDiff(rest)
+    case 'export':
+      return parseExport(rest)
     case 'keys':
       return parseKeys(rest)
     case 'report':
@@ -138,7 +149,7 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   const flags = command.opts<VerifyFlags>()
   const sources = command.args[0] === 'verify' ? command.args.slice(1) : command.args
   const [misplaced = ''] = command.args
-  if (['attest', 'diff', 'keys', 'report'].includes(misplaced))
+  if (['attest', 'diff', 'export', 'keys', 'report'].includes(misplaced))
     throw usageError(
       `'${misplaced}' comes first: verify-trail ${misplaced} [options] (for a directory of that name: ./${misplaced})`,
     )
@@ -170,6 +181,21 @@ function verifyOptions(flags: VerifyFlags, sources: readonly string[]): Omit<Ver
   checkSign(flags, outputs)
   const given = { accountIds, regions, trails, outputs, expect }
   return { ...others, ...given, command: 'verify', sources, form, unvalidatedTrails, doubleCheck, verbose, quiet }
+}
+
+function parseExport(words: readonly string[]): ExportCommand | PrintCommand {
+  const command = exportCommand()
+  const printed = parseWords(command, words)
+  if (printed !== undefined) return { command: 'print', text: printed }
+  const { output: target, ...flags } = command.opts<Omit<VerifyFlags, 'output'> & { readonly output?: string }>()
+  const sources = command.args
+  checkRange(flags)
+  checkSources(sources)
+  if (sources.length === 0 && flags.trailArn === undefined)
+    throw usageError('no source: give s3://bucket[/prefix] or an exported bucket (a directory or an archive)')
+  if (target === undefined || !/(?:\.tar|\/)$/.test(target))
+    throw usageError('no place for the export: say with -o FILE.tar, or -o DIRECTORY/ with a slash at its end')
+  return { command: 'export', target, verify: { ...verifyOptions(flags, sources), words: ['export', ...words] } }
 }
 
 function parseReport(words: readonly string[]): ReportCommand | PrintCommand {

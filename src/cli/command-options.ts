@@ -30,7 +30,7 @@ const REPORT = 'Reports:'
 export function verifyCommand(): Command {
   const command = new Command('verify-trail')
     .usage(
-      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail diff before.json after.json\n       verify-trail attest (check | request | attach) …',
+      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail export <source...> -o evidence.tar\n       verify-trail diff before.json after.json\n       verify-trail attest (check | request | attach) …',
     )
     .description('Proves, or disproves, the integrity of AWS CloudTrail logs: digest chains, signatures and every log file.')
     .argument(
@@ -146,6 +146,30 @@ function reportOptions(): Option[] {
     new Option('--no-progress', 'no progress on stderr'),
     new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'),
   ]
+}
+
+/** `verify-trail export`. */
+export function exportCommand(): Command {
+  const command = new Command('verify-trail export')
+    .usage('<source...> -o (FILE.tar | DIRECTORY/) [options]')
+    .description(
+      'Verifies, and copies what it reads: digests and log files with their metadata, hashes and the report in one tar or directory, the public keys beside it.',
+    )
+    .argument('[source...]', 's3://bucket[/prefix], or an exported bucket')
+    .helpOption('--help', 'print this help')
+    .allowExcessArguments(true)
+    .addOption(
+      option(
+        '-o, --output <target>',
+        'evidence.tar, or evidence/ for a directory; what is there of it is gone on with',
+        single(text),
+      ),
+    )
+  const isOfReports = (each: Option): boolean => ['output', 'format', 'sign', 'signPassphrase'].includes(each.attributeName())
+  for (const [heading, options] of verifyOptionGroups()) {
+    for (const each of options) if (!isOfReports(each)) command.addOption(each.helpGroup(heading))
+  }
+  return command.addHelpText('after', `\n${EXIT_CODES}`)
 }
 
 /** `verify-trail report`. */

@@ -16,6 +16,8 @@ export async function runCommandLine(words: readonly string[], console: Console)
         return await (await import('./attest.js')).runAttest(command, console)
       case 'diff':
         return await (await import('./diff.js')).runDiff(command, console)
+      case 'export':
+        return await (await import('./export.js')).runExport(command, console)
       case 'keys':
         return await (await import('./keys.js')).runKeys(command, console)
       case 'report':

@@ -22,7 +22,9 @@ const EXIT_CODES = { valid: 0, invalid: 1, unverified: 3 } as const
 export async function runVerify(command: VerifyCommand, console: Console): Promise<ExitCode> {
   for (const { path } of command.outputs) checkOutput(path, command)
   const seal = command.sign === undefined ? undefined : await Seal.open(command.sign, command.signPassphrase)
-  return withEvidence(command, console, (evidence) => report(command, console, { ...engineOptions(command), ...evidence }, seal))
+  return withEvidence(command, console, (evidence) =>
+    verifyAndReport(command, console, { ...engineOptions(command), ...evidence }, seal),
+  )
 }
 
 /** A report never takes the place of what it is about, nor becomes a part of it. */
@@ -38,7 +40,7 @@ function checkOutput(path: string, { sources, publicKeys, metadata, expect }: Ve
   }
 }
 
-function engineOptions(command: VerifyCommand): Omit<VerifyTrailOptions, 'sources'> {
+export function engineOptions(command: VerifyCommand): Omit<VerifyTrailOptions, 'sources'> {
   const { startTime, endTime, accountIds, regions, trailArn, bucket, byName, concurrency, workers } = command
   const { unvalidatedTrails, doubleCheck } = command
   const trails = trailArn === undefined ? command.trails : [trailArn.name]
@@ -58,7 +60,8 @@ interface Seen {
   invalid: boolean
 }
 
-async function report(
+/** Verifies, and writes the reports that were asked for. */
+export async function verifyAndReport(
   command: VerifyCommand,
   console: Console,
   options: VerifyTrailOptions,

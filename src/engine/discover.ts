@@ -35,6 +35,8 @@ export interface Discovery {
   readonly withAccounts: ReadonlySet<Source>
   /** Names of other services' folders, beside CloudTrail's: not searched. In byte order. */
   readonly otherServices: readonly string[]
+  /** Their folders. */
+  readonly passedOver: readonly { readonly source: Source; readonly folder: string }[]
   /** Folders that could not be listed. */
   readonly unreadable: readonly { readonly place: Place | undefined; readonly source: Source; readonly part: UnlistedPart }[]
 }
@@ -95,6 +97,7 @@ class Discoverer {
   readonly #scopes = new Map<string, Scope>()
   readonly #unreadable: { place: Place | undefined; source: Source; part: UnlistedPart }[] = []
   readonly #otherServices = new Set<string>()
+  readonly #passedOver: { readonly source: Source; readonly folder: string }[] = []
   readonly #withAccounts = new Set<Source>()
   #searched = 0
 
@@ -110,6 +113,7 @@ class Discoverer {
       scopes,
       withAccounts: this.#withAccounts,
       otherServices: [...this.#otherServices].sort(),
+      passedOver: this.#passedOver,
       unreadable: this.#unreadable.sort((a, b) => compareKeys(a.part.key, b.part.key)),
     }
   }
@@ -237,7 +241,10 @@ class Discoverer {
       } else if (!OTHER_SERVICES.has(name)) {
         further.push(family)
       } else if (below !== undefined) {
-        if (isWanted) this.#otherServices.add(name)
+        if (isWanted) {
+          this.#otherServices.add(name)
+          this.#passedOver.push({ source: place.source, folder: family })
+        }
         if ('folders' in below && below.folders.includes(`${family}AWSLogs/`)) further.push(`${family}AWSLogs/`)
       }
     }

@@ -69,7 +69,7 @@ export class ReadObjectToMeasure {
 
   constructor(source: Source, key: string, { maxInflatedBytes, twice }: MeasureSettings) {
     this.#name = `${source.name}/${key}`
-    this.#live = source.kind === 'store'
+    this.#live = source.kind === 'store' || source.asStored === true
     this.#limit = maxInflatedBytes
     this.#measuring = twice ? TWICE : ONCE
   }

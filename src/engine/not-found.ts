@@ -131,7 +131,7 @@ function expectedHours(
 
 function* gaps(run: Run, names: ChainNames, all: readonly Hours[]): Generator<NotFound, void, undefined> {
   const { accountId, region, trail, homeRegion, organizationId = null } = names
-  const object = run.options.sources[0]?.name ?? ''
+  const object = run.options.sources[0]?.standsFor ?? run.options.sources[0]?.name ?? ''
   const accepting = run.expected.accepted(names)
   for (const one of all) {
     if (one.start >= one.end) continue

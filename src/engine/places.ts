@@ -17,6 +17,8 @@ export class Place {
   /** What precedes `AWSLogs/` in the original bucket: empty, or ends in `/`. */
   prefix: string
   origin: PlaceOrigin
+  /** The source says what it is: nothing is found out. */
+  readonly isSaid: boolean
 
   constructor(index: number, source: Source, root: string) {
     this.index = index
@@ -26,6 +28,12 @@ export class Place {
     this.bucket = source.bucket ?? path.at(-1) ?? source.name
     this.prefix = source.bucket === undefined ? '' : root
     this.origin = source.bucket === undefined ? 'guessed' : 'store'
+    const said = source.original?.(root)
+    this.isSaid = said !== undefined
+    if (said === undefined) return
+    this.bucket = said.bucket
+    this.prefix = said.prefix
+    this.origin = 'exact'
   }
 
   /** Its keys are the original ones: a copy elsewhere does not stand in for them. */
@@ -124,6 +132,8 @@ export class Places {
     const store = wanted.find((place) => place.origin === 'store')
     const place = store ?? (known.some((copy) => copy?.isExact === true) ? undefined : wanted[0])
     const at = place === undefined || known.includes(place) ? undefined : place.locate(bucket, key)
+    // Two places of one bucket both answer for the whole of it: it is the same object.
+    if (known.some((copy) => copy?.source === place?.source && copy?.locate(bucket, key) === at)) return undefined
     return place === undefined || at === undefined ? undefined : { source: place.source, key: at, place: place.index }
   }
 

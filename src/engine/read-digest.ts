@@ -110,7 +110,7 @@ export class DigestReader {
     })
     if (inflated.kind === 'too-large') return malformed('over 64 MiB inflated')
     if (inflated.kind === 'damaged') return malformed(`gzip: ${inflated.reason}`)
-    if (inflated.kind === 'plain' && digest.source.kind === 'store') return malformed('not gzip')
+    if (inflated.kind === 'plain' && (digest.source.kind === 'store' || digest.source.asStored)) return malformed('not gzip')
     const bytes = inflated.kind === 'plain' ? stored : inflated.bytes
     if (bytes.length > MAX_DIGEST_BYTES) return malformed('over 64 MiB')
     const sha256 = createHash('sha256').update(bytes).digest('hex')

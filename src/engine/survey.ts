@@ -48,7 +48,14 @@ export async function survey(context: SurveyContext): Promise<Survey> {
 function settleGiven(places: readonly Place[], given: ResolvedOptions['originalPlace']): void {
   if (given === undefined) return
   for (const place of places) {
-    if (place.source.bucket === given.bucket && given.prefix === undefined) continue
+    const certain = place.isSaid ? place.bucket : place.source.bucket
+    if (certain === given.bucket && given.prefix === undefined) continue
+    if (place.isSaid) {
+      place.bucket = given.bucket
+      place.prefix = given.prefix ?? place.prefix
+      place.origin = 'given'
+      continue
+    }
     const named = place.source.kind === 'store' ? undefined : place.prefixBelow(given.bucket)
     const exact = named !== undefined && (given.prefix === undefined || given.prefix === named)
     place.bucket = given.bucket
@@ -115,6 +122,7 @@ class Surveyor {
 
   /** Whether the place's original bucket is still to be found out. */
   #isOpen(place: Place): boolean {
+    if (place.isSaid) return false
     if (place.origin === 'store') return this.#replicas.get(place)?.has('') !== true
     const votes = [...(this.#votes.get(place)?.values() ?? [])]
     if (place.origin === 'exact') return false
@@ -188,7 +196,7 @@ class Surveyor {
       this.#replicas.set(place, seen.add(bucket !== place.bucket && key === entry.key ? bucket : ''))
       return
     }
-    if (!key.endsWith(rest)) return
+    if (place.isSaid || !key.endsWith(rest)) return
     if (place.origin === 'given' && bucket !== place.bucket) return
     const prefix = key.slice(0, key.length - rest.length)
     if (prefix !== '' && !prefix.endsWith('/')) return
@@ -292,7 +300,9 @@ function refuseReplica(place: Place, seen: ReadonlySet<string>): void {
 
 function placeSentence(place: Place): string[] {
   const original = `s3://${place.bucket}/${place.prefix}AWSLogs/`
-  const found = `${place.source.name}${place.root === '' ? '' : ` (${place.root})`}`
+  const said = place.source.original?.(place.root)
+  const [name, root] = said === undefined ? [place.source.name, place.root] : [`s3://${said.bucket}`, said.prefix]
+  const found = `${name}${root === '' ? '' : ` (${root})`}`
   if (place.origin === 'inferred') {
     return [
       `That ${found} is a copy of ${original} is what its own signed digests say: no directory is named so, and no --bucket was given.`,

@@ -24,6 +24,7 @@ export type RefusalName =
   | 'encrypted'
   | 'method'
   | 'cut'
+  | 'recorded'
 
 export interface Refusal {
   readonly reason: UnreadableReason
@@ -43,6 +44,7 @@ const REFUSALS: Readonly<Record<RefusalName, Refusal>> = {
   encrypted: { reason: 'unsupported-member', detail: 'encrypted' },
   method: { reason: 'unsupported-member', detail: 'compressed with another method than deflate' },
   cut: { reason: 'damaged-archive', detail: 'the archive ends within it' },
+  recorded: { reason: 'io', detail: 'it could not be read when it was exported' },
 }
 
 const REFUSAL_NAMES: readonly string[] = Object.keys(REFUSALS)
@@ -216,6 +218,8 @@ const SLASH = 0x2f
 export interface Member {
   readonly form: MemberForm
   readonly refusal: Refusal | undefined
+  /** Its records say what a store answered. */
+  readonly isRecorded: boolean
   readonly at: number
   readonly size: number
   readonly packed: number
@@ -270,7 +274,10 @@ export class ArchiveIndex {
     let kept = 0
     for (const member of order) {
       const before = order[kept - 1]
-      if (kept > 0 && before !== undefined && byName(before, member) === 0) this.#forms[before] = refusedAs('duplicate')
+      const isSame = kept > 0 && before !== undefined && byName(before, member) === 0
+      // What could not be read was asked for again.
+      if (isSame && this.#forms[before] === refusedAs('recorded')) order[kept - 1] = member
+      else if (isSame) this.#forms[before] = refusedAs('duplicate')
       else order[kept++] = member
     }
     this.count = kept
@@ -295,6 +302,7 @@ export class ArchiveIndex {
     return {
       form,
       refusal,
+      isRecorded: form === refusedAs('recorded'),
       at: this.#at[member] ?? 0,
       size: this.#size[member] ?? 0,
       packed: this.#packed[member] ?? 0,

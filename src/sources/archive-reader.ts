@@ -4,9 +4,10 @@ import { Readable } from 'node:stream'
 import { crc32, createInflateRaw, inflateRawSync } from 'node:zlib'
 import { isOfCloudTrail } from '../core/digest-metadata.js'
 import { type ArchiveIndex, DEFLATED, type Member } from './archive-index.js'
+import { ANSWER, type ExportedRoot, parseAnswer } from './export-records.js'
 import { isSafeKey } from './object-names.js'
 import { type ReadAt, readAtOf } from './read-at.js'
-import { BodyError, type ReadAnswer, type ReadOptions, type UnreadableObject } from './source.js'
+import { BodyError, type NoSuchObject, type ReadAnswer, type ReadOptions, type UnreadableObject } from './source.js'
 import { attributesOf } from './tar-header.js'
 import { readPaxAt } from './tar-members.js'
 
@@ -19,6 +20,8 @@ export interface SharedArchive {
   readonly isZip: boolean
   /** Why not all of it was read through; null where it was. */
   readonly damage: string | null
+  /** Where `verify-trail export` wrote it: the folders of its sources. */
+  readonly roots: readonly ExportedRoot[] | null
 }
 
 /** Larger members are handed out in chunks, so that memory stays flat. */
@@ -65,10 +68,25 @@ export class ArchiveReader {
     })
   }
 
-  #attributes({ at, extra: blocksBefore }: Member): Readonly<Record<string, string>> | undefined {
-    if (blocksBefore === 0) return undefined
-    const records = readPaxAt(this.#readAt, at - blocksBefore * 512, at)
+  /** What a store answered when it was exported. */
+  recorded(member: Member): NoSuchObject | UnreadableObject {
+    const answer = parseAnswer(this.#records(member)?.get(ANSWER))
+    return answer ?? damaged('what is recorded of it cannot be read')
+  }
+
+  /** A record of a member; undefined where it has none. */
+  record(key: string, name: string): Uint8Array | undefined {
+    const position = this.#index.find(key)
+    return position === -1 ? undefined : this.#records(this.#index.member(position))?.get(name)
+  }
+
+  #attributes(member: Member): Readonly<Record<string, string>> | undefined {
+    const records = this.#records(member)
     return records === undefined ? undefined : attributesOf(records)
+  }
+
+  #records({ at, extra: blocksBefore }: Member): ReadonlyMap<string, Uint8Array> | undefined {
+    return blocksBefore === 0 ? undefined : readPaxAt(this.#readAt, at - blocksBefore * 512, at)
   }
 
   #read(key: string, { size, signal }: ReadOptions, allocate: (size: number) => Uint8Array): ReadAnswer {
@@ -86,13 +104,15 @@ export class ArchiveReader {
   }
 
   #locate(key: string): Stored | Exclude<ReadAnswer, { readonly kind: 'object' }> {
-    if (key === '' || !isSafeKey(key)) return { kind: 'unreadable', reason: 'unsafe-name' }
+    if (key === '' || (this.#archive.roots === null && !isSafeKey(key))) return { kind: 'unreadable', reason: 'unsafe-name' }
     const position = this.#index.find(key)
     if (position === -1) {
-      const { damage } = this.#archive
+      const { damage, roots } = this.#archive
+      if (damage === null && roots !== null) return NOT_EXPORTED
       return damage === null ? { kind: 'missing' } : damaged(`it is not in the part that could be read: ${damage}`)
     }
     const member = this.#index.member(position)
+    if (member.isRecorded) return this.recorded(member)
     if (member.refusal !== undefined) return { kind: 'unreadable', ...member.refusal }
     return this.#archive.isZip ? this.#locateInZip(key, member) : { member, start: member.at, length: member.size }
   }
@@ -168,6 +188,9 @@ export class ArchiveReader {
     }
   }
 }
+
+/** What a store said is not there is recorded: of all else nothing was asked when the export was written. */
+const NOT_EXPORTED: UnreadableObject = { kind: 'unreadable', reason: 'bucket-not-given', detail: 'not in the export' }
 
 /** What may stand before a member's name that is no part of its key: `./`, `/`. */
 const LEAD = 64

@@ -5,6 +5,7 @@ import { pipeline, Readable } from 'node:stream'
 import { archiveForm, cannotRead, HEAD_BYTES, inflater } from './archive-form.js'
 import { ArchiveIndex, type PackedIndex } from './archive-index.js'
 import { ArchiveReader, type SharedArchive } from './archive-reader.js'
+import { exportedMembers, leadsTo } from './exported-tar.js'
 import { deliveredNames, withSidecar } from './object-metadata.js'
 import { SIDECAR_SUFFIX, SYSTEM_FILES } from './object-names.js'
 import { type ReadAt, readAtOf } from './read-at.js'
@@ -17,9 +18,10 @@ import type {
   Source,
   SourceAddress,
   UnlistedPart,
+  VersionHistory,
 } from './source.js'
 import { spool } from './spool-file.js'
-import { readTarMembers } from './tar-members.js'
+import { readTarMembers, type TarMembers } from './tar-members.js'
 import { readZipMembers } from './zip-members.js'
 
 export interface ArchiveOptions {
@@ -167,17 +169,17 @@ async function inflate(
 
 async function openIndex(name: string, { file, size, form, damage }: OpenBytes): Promise<Source> {
   const read = readAtOf(file)
-  const { builder, damage: found } = await members(name, read, size, form)
+  const { builder, damage: found, roots } = await members(name, read, size, form)
   const all = damage === null ? found : `it breaks off (${damage})`
   if (builder.count === 0) throw cannotRead(name, all === null ? 'the archive is empty' : `nothing in it can be read: ${all}`)
   const index = builder.finish()
-  return new ArchiveSource({ name, file, size, isZip: form === 'zip', damage: all }, index)
+  return new ArchiveSource({ name, file, size, isZip: form === 'zip', damage: all, roots }, index)
 }
 
-async function members(name: string, read: ReadAt, size: number, form: 'tar' | 'zip'): ReturnType<typeof readZipMembers> {
+async function members(name: string, read: ReadAt, size: number, form: 'tar' | 'zip'): Promise<TarMembers> {
   if (form === 'tar') return readTarMembers(read, size)
   try {
-    return await readZipMembers(read, size)
+    return { ...(await readZipMembers(read, size)), roots: null }
   } catch (error) {
     throw cannotRead(name, `the zip cannot be read: ${error instanceof Error ? error.message : String(error)}`, error)
   }
@@ -188,6 +190,10 @@ class ArchiveSource implements Source {
   readonly kind = 'export'
   readonly path: readonly string[]
   readonly address: SourceAddress
+  declare readonly original?: (root: string) => { readonly bucket: string; readonly prefix: string } | undefined
+  declare readonly otherBucket?: (bucket: string) => Source | undefined
+  declare readonly versions?: VersionHistory
+  declare readonly asStored?: boolean
   ignored = 0
   readonly #archive: SharedArchive
   readonly #index: ArchiveIndex
@@ -202,6 +208,7 @@ class ArchiveSource implements Source {
     this.#reader = new ArchiveReader(archive, index)
     const args = [archive, index.buffers, index.members, index.count]
     this.address = { module: import.meta.url, name: 'sharedArchive', args }
+    if (archive.roots !== null) Object.assign(this, exportedMembers(archive.roots, this.#reader))
   }
 
   async folders(prefix: string, options: ListOptions = {}): Promise<FolderListing> {
@@ -216,7 +223,8 @@ class ArchiveSource implements Source {
         this.#list(at++, key, objects)
         continue
       }
-      folders.push(key.slice(0, slash + 1))
+      const folder = key.slice(0, slash + 1)
+      if (this.#isListed(folder)) folders.push(folder)
       // '0' follows '/' in byte order: the first key past everything in the folder.
       at = this.#index.firstFrom(`${key.slice(0, slash)}0`)
     }
@@ -243,7 +251,7 @@ class ArchiveSource implements Source {
   async read(key: string, options: ReadOptions = {}): Promise<ReadAnswer> {
     options.signal?.throwIfAborted()
     const answer = this.#reader.read(key, options)
-    if (answer.kind !== 'object' || answer.metadata !== undefined) return answer
+    if (answer.kind !== 'object' || answer.metadata !== undefined || this.#archive.roots !== null) return answer
     const names = deliveredNames(key).filter((name) => this.#index.find(name + SIDECAR_SUFFIX) !== -1)
     return withSidecar(answer, names, (beside) => this.#reader.read(beside, {}))
   }
@@ -258,6 +266,12 @@ class ArchiveSource implements Source {
     this.#closed = true
   }
 
+  /** Of an export of ours, what its sources had: the rest is read by its keys. */
+  #isListed(folder: string): boolean {
+    const { roots } = this.#archive
+    return roots === null || roots.some((root) => leadsTo(root, folder))
+  }
+
   #below(prefix: string): { first: number; end: number } {
     if (prefix === '') return { first: 0, end: this.#index.count }
     return { first: this.#index.firstFrom(prefix), end: this.#index.firstFrom(`${prefix.slice(0, -1)}0`) }
@@ -269,13 +283,18 @@ class ArchiveSource implements Source {
   }
 
   #list(position: number, key: string, into: (ListedObject | UnlistedPart)[]): void {
-    const { refusal } = this.#index.member(position)
-    if (refusal !== undefined) into.push({ kind: 'unreadable', key, ...refusal })
+    if (!this.#isListed(key)) return
+    const member = this.#index.member(position)
+    const { refusal } = member
+    if (member.isRecorded) {
+      if (this.#reader.recorded(member).kind === 'unreadable') into.push({ kind: 'object', key })
+    } else if (refusal !== undefined) into.push({ kind: 'unreadable', key, ...refusal })
     else if (!this.#isIgnored(key)) into.push({ kind: 'object', key })
     else if (this.#index.countOnce(position)) this.ignored++
   }
 
   #isIgnored(key: string): boolean {
+    if (this.#archive.roots !== null) return false
     const name = key.slice(key.lastIndexOf('/') + 1)
     if (SYSTEM_FILES.has(name) || (key.startsWith('__MACOSX/') && name.startsWith('._'))) return true
     if (!name.endsWith(SIDECAR_SUFFIX)) return false

@@ -38,7 +38,7 @@ export interface ReadObject {
   /** S3 user metadata, names in lower case without `x-amz-meta-`. Undefined: not carried by this source. Empty: carried, and there is none. */
   readonly metadata?: Readonly<Record<string, string>>
   /** Where `metadata` came from, where it is not the object itself that has it. */
-  readonly metadataFrom?: 'tar' | 'xattr' | 'sidecar'
+  readonly metadataFrom?: 'tar' | 'xattr' | 'sidecar' | 'file'
   /** Why what should be metadata of the object is none: a file beside it that cannot be read as such. */
   readonly unusableMetadata?: string
 }
@@ -133,6 +133,12 @@ export interface Source {
   readonly kind: 'store' | 'export'
   /** The bucket whose keys these are, where that is certain (S3). */
   readonly bucket?: string
+  /** An export that says what its folders are: the original bucket, and prefix, of an `AWSLogs/` below `root`. Signatures hold it to that. */
+  original?(root: string): { readonly bucket: string; readonly prefix: string } | undefined
+  /** An export that says what it was read from: what was looked for and not found is named so. */
+  readonly standsFor?: string
+  /** An export whose bytes are as the store has them: an object that is not gzip is malformed, as in a store. */
+  readonly asStored?: boolean
   /** Names of the directories that lead to an export's root, outermost first: a trail's bucket may be among them. */
   readonly path?: readonly string[]
   /** Where to begin looking for `AWSLogs/`: empty, or ends in `/`. */

@@ -1,6 +1,8 @@
 /** Reads the headers of a tar from end to end: every member's name, and where its bytes lie. */
+import { isUtf8 } from 'node:buffer'
 import { ArchiveIndexBuilder, type MemberForm, refusedAs, STORED } from './archive-index.js'
 import { memberKey } from './archive-names.js'
+import { ANSWER, type ExportedRoot, KEY, LOCK, parseRoots } from './export-records.js'
 import type { ReadAt } from './read-at.js'
 import { BLOCK, hasAttributes, parsePax, parseTarHeader, type TarHeader, upToNul } from './tar-header.js'
 
@@ -13,6 +15,8 @@ export interface TarMembers {
   readonly builder: ArchiveIndexBuilder
   /** Why what follows the members that were found cannot be told; null where all was read. */
   readonly damage: string | null
+  /** Where `verify-trail export` wrote it: the folders of its sources. */
+  readonly roots: readonly ExportedRoot[] | null
 }
 
 /**
@@ -21,7 +25,8 @@ export interface TarMembers {
  */
 export function readTarMembers(read: ReadAt, size: number): TarMembers {
   const reader = new TarReader(read, size)
-  return { builder: reader.builder, damage: reader.run() }
+  const damage = reader.run()
+  return { builder: reader.builder, damage, roots: reader.roots }
 }
 
 /** Records of a tar's headers at a member: those of its PAX header. For a member that was found to carry attributes. */
@@ -51,6 +56,8 @@ interface Extensions {
   size?: number
   sparse: boolean
   attributes: boolean
+  key?: Uint8Array
+  isAnswer?: boolean
 }
 
 /** The structure ends here. */
@@ -58,6 +65,7 @@ class Damage extends Error {}
 
 class TarReader {
   readonly builder: ArchiveIndexBuilder
+  roots: readonly ExportedRoot[] | null = null
   readonly #read: ReadAt
   readonly #size: number
   #window = Buffer.alloc(WINDOW)
@@ -133,12 +141,14 @@ class TarReader {
     if (extensions === undefined) {
       if (sparse || name !== undefined || size !== undefined)
         throw new Damage(`the PAX header at byte ${this.#at} gives all members one name or size`)
+      if (this.#at === 0) this.roots = parseRoots(records) ?? null
       return
     }
     if (name !== undefined && name.length > 0) extensions.name = name
     if (size !== undefined) extensions.size = this.#sizeOf(size)
     extensions.sparse ||= sparse
     extensions.attributes ||= hasAttributes(records)
+    if (this.roots !== null) readExportRecords(records, extensions)
   }
 
   #sizeOf(record: Uint8Array): number {
@@ -160,8 +170,8 @@ class TarReader {
       throw new Damage(`the member at byte ${this.#at} is no file and has ${size} bytes: tools differ in what follows it`)
     const isFolder = header.type === '5' || header.type === 'D' || (size === 0 && name.at(-1) === 0x2f)
     const whole = at + size <= this.#size
-    const { key, isSafe } = memberKey(name)
-    const form = extensions?.sparse === true ? refusedAs('sparse') : formOf(header.type)
+    const { key, isSafe } = extensions?.key === undefined ? memberKey(name) : { key: extensions.key, isSafe: true }
+    const form = formOf(header.type, extensions)
     const refused = !isSafe && form === STORED ? refusedAs('unsafeName') : form
     const blocksBefore = extensions?.attributes === true ? (at - extensions.start) / BLOCK : 0
     if (key.length > 0 && !isFolder && header.type !== 'V')
@@ -172,13 +182,23 @@ class TarReader {
   }
 }
 
+/** The key of an object whose name would lead elsewhere, and what a store answered. In no other tar do they mean anything. */
+function readExportRecords(records: ReadonlyMap<string, Uint8Array>, extensions: Extensions): void {
+  const key = records.get(KEY)
+  if (key !== undefined && isUtf8(key)) extensions.key = key
+  extensions.isAnswer = records.has(ANSWER)
+  extensions.attributes ||= records.has(ANSWER) || records.has(LOCK)
+}
+
 /** Headers about the member that follows (`g`: about all that follow). `A`, `E`, `I`: Solaris' and others', of no account. */
 const EXTENSIONS: ReadonlySet<string> = new Set(['x', 'X', 'g', 'L', 'K', 'A', 'E', 'I'])
 
 /** Types that have no bytes: where one claims some, tools differ in whether they are skipped. */
 const BODILESS: ReadonlySet<string> = new Set(['1', '2', '3', '4', '5', '6', 'V'])
 
-function formOf(type: string): MemberForm {
+function formOf(type: string, extensions: Extensions | undefined): MemberForm {
+  if (extensions?.sparse === true) return refusedAs('sparse')
+  if (extensions?.isAnswer === true) return refusedAs('recorded')
   switch (type) {
     case '1':
       return refusedAs('hardLink')

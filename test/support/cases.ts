@@ -9,6 +9,7 @@ import type { Summary } from '../../src/core/results.js'
 import {
   type Expectations,
   type MetadataFile,
+  memorySource,
   type PublicKeySource,
   parseExpectations,
   parseMetadata,
@@ -186,4 +187,18 @@ function matches(finding: Finding | Gap, wanted: ExpectedFinding): boolean {
 /** The exit code that a verdict stands for. */
 export function exitCode(run: CaseRun): number {
   return { valid: 0, invalid: 1, unverified: 3 }[run.summary.verdict]
+}
+
+/** A bucket that is not there, as S3 says it. */
+export function noBucket(bucket: string): Source {
+  const answer = { kind: 'unreadable', reason: 'no-such-bucket', detail: 'NoSuchBucket (HTTP 404)' } as const
+  const none = memorySource({ name: `s3://${bucket}`, bucket, kind: 'store', objects: new Map() })
+  return {
+    name: none.name,
+    kind: none.kind,
+    bucket,
+    folders: async () => answer,
+    list: none.list.bind(none),
+    read: async () => answer,
+  }
 }

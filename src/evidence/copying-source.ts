@@ -1,0 +1,135 @@
+/** A source that copies what is read from it: each object is read once, for the verification and for the export. */
+import { isOfCloudTrail } from '../core/digest-metadata.js'
+import { versionsKey } from '../sources/export-records.js'
+import type { MetadataFile } from '../sources/metadata-file.js'
+import type {
+  FolderListing,
+  ListedObject,
+  ListOptions,
+  ReadAnswer,
+  ReadOptions,
+  Source,
+  UnlistedPart,
+  UnreadableObject,
+  VersionAnswer,
+  VersionHistory,
+  VersionListing,
+} from '../sources/source.js'
+import type { EvidenceTarget } from './evidence-target.js'
+
+const UNLOCKED = { retainUntil: null, legalHold: false }
+
+export class CopyingSource implements Source {
+  readonly name: string
+  readonly kind: 'store' | 'export'
+  declare readonly bucket?: string
+  declare readonly path?: readonly string[]
+  declare readonly prefix?: string
+  declare readonly otherBucket?: (bucket: string) => Source | undefined
+  declare readonly versions?: VersionHistory
+  declare readonly pages?: (prefix: string, options?: ListOptions) => AsyncIterable<readonly (ListedObject | UnlistedPart)[]>
+  readonly #inner: Source
+  readonly #folder: string
+  readonly #target: EvidenceTarget
+  readonly #metadata: MetadataFile | undefined
+  readonly #others = new Map<string, Source | undefined>()
+
+  /** `folder`: what its keys begin with in the export. `metadata`: of objects that come without. */
+  constructor(inner: Source, folder: string, target: EvidenceTarget, metadata?: MetadataFile) {
+    this.#metadata = metadata
+    this.#inner = inner
+    this.#folder = folder
+    this.#target = target
+    this.name = inner.name
+    this.kind = inner.kind
+    const { bucket, path, prefix, versions } = inner
+    if (bucket !== undefined) this.bucket = bucket
+    if (path !== undefined) this.path = path
+    if (prefix !== undefined) this.prefix = prefix
+    if (inner.otherBucket !== undefined) this.otherBucket = (other) => this.#other(other)
+    if (versions !== undefined) this.versions = this.#copyingVersions(versions)
+    if (inner.pages !== undefined) this.pages = (below, options) => inner.pages?.(below, options) ?? nothing()
+  }
+
+  get ignored(): number {
+    return this.#inner.ignored ?? 0
+  }
+
+  folders(prefix: string, options?: ListOptions): Promise<FolderListing | UnreadableObject> {
+    return this.#inner.folders(prefix, options)
+  }
+
+  list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject | UnlistedPart> {
+    return this.#inner.list(prefix, options)
+  }
+
+  async read(key: string, options?: ReadOptions): Promise<ReadAnswer> {
+    const full = this.#folder + key
+    return (
+      this.#target.copied(full) ?? this.#target.copy(full, await this.#withMetadata(key, await this.#inner.read(key, options)))
+    )
+  }
+
+  /** What is saved in a file of its own goes into the export with the object. */
+  #withMetadata(key: string, answer: ReadAnswer): ReadAnswer {
+    if (answer.kind !== 'object' || this.#metadata === undefined || isOfCloudTrail(answer.metadata)) return answer
+    const slash = key.indexOf('/')
+    const places = [
+      [this.bucket ?? this.path?.at(-1) ?? '', key],
+      [key.slice(0, slash), key.slice(slash + 1)],
+    ] as const
+    for (const [bucket, place] of places) {
+      const found = this.#metadata.lookup(bucket, place)
+      if (found.kind === 'found') return { ...answer, metadata: found.metadata, metadataFrom: 'file' }
+    }
+    return answer
+  }
+
+  /** That there is such a folder: nothing lies at its own key. */
+  async copyFolder(prefix: string): Promise<void> {
+    await this.#target.copy(this.#folder + prefix, { kind: 'missing' })
+  }
+
+  /** Copies an object that nobody else reads, where it was not copied yet. */
+  async copyOnly(key: string, size: number | undefined): Promise<void> {
+    if (this.#target.has(this.#folder + key)) return
+    await this.read(key, size === undefined ? {} : { size })
+  }
+
+  /** Lies beside the others. */
+  #other(bucket: string): Source | undefined {
+    if (!this.#others.has(bucket)) {
+      const other = this.#inner.otherBucket?.(bucket)
+      this.#others.set(
+        bucket,
+        other === undefined ? undefined : new CopyingSource(other, `${bucket}/`, this.#target, this.#metadata),
+      )
+    }
+    return this.#others.get(bucket)
+  }
+
+  #copyingVersions(inner: VersionHistory): VersionHistory {
+    return {
+      list: async (key, options) => {
+        const at = versionsKey(this.#folder + key)
+        const known = this.#target.copied(at)
+        if (known?.kind === 'object' && known.body instanceof Uint8Array) return JSON.parse(known.body.toString())
+        const listing: VersionListing = await inner.list(key, options)
+        await this.#target.copy(at, { kind: 'object', body: Buffer.from(JSON.stringify(listing)) })
+        return listing
+      },
+      read: async (key, versionId, options) => {
+        const at = versionsKey(this.#folder + key, versionId)
+        const answer: ReadAnswer =
+          this.#target.copied(at) ?? (await this.#target.copy(at, await inner.read(key, versionId, options)))
+        return withLock(answer)
+      },
+    }
+  }
+}
+
+function withLock(answer: ReadAnswer & { readonly lock?: typeof UNLOCKED }): VersionAnswer {
+  return answer.kind === 'object' ? { ...answer, lock: answer.lock ?? UNLOCKED } : answer
+}
+
+async function* nothing(): AsyncGenerator<never> {}

@@ -1,0 +1,167 @@
+/** An export as a directory: an object a file, its metadata in a file beside it. */
+import { createHash } from 'node:crypto'
+import {
+  appendFileSync,
+  closeSync,
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { isOfCloudTrail } from '../core/digest-metadata.js'
+import { VerifyTrailError } from '../errors.js'
+import { OBJECTS_FOLDER } from '../sources/export-records.js'
+import { isSafeKey, SIDECAR_SUFFIX, SYSTEM_FILES } from '../sources/object-names.js'
+import { BodyError, type ReadAnswer, type ReadObject } from '../sources/source.js'
+import { type EvidenceTarget, keyHash, sumLine, writableMetadata } from './evidence-target.js'
+import { MANIFEST, REPORT } from './export-format.js'
+
+const WHOLE_LIMIT = 8 * 1024 * 1024
+const MOST_NAME_BYTES = 200
+const REFUSED_NAMED = 1000
+const DONE_SUMS = `${MANIFEST}.partial`
+
+export class DirectoryTarget implements EvidenceTarget {
+  readonly refused: Map<string, string> = new Map()
+  before = 0
+  objects = 0
+  readonly #path: string
+  readonly #done = new Set<string>()
+  #last: Promise<unknown> = Promise.resolve()
+
+  private constructor(path: string) {
+    this.#path = path
+  }
+
+  /** Goes on with what a former run left: files that are listed with their hash, and have it. Rejects where there is something else. */
+  static async open(path: string): Promise<DirectoryTarget> {
+    if (existsSync(join(path, MANIFEST)))
+      throw new VerifyTrailError('ERR_EXPORT', `'${path}' holds a whole export: name another directory`)
+    const target = new DirectoryTarget(path)
+    mkdirSync(join(path, OBJECTS_FOLDER), { recursive: true })
+    const sums = join(path, DONE_SUMS)
+    if (!existsSync(sums)) return target
+    const kept: string[] = []
+    for await (const line of createInterface({ input: createReadStream(sums) })) {
+      const [, hash, name] = /^([0-9a-f]{64}) {2}(.+)$/.exec(line) ?? []
+      if (hash === undefined || name === undefined || (await sha256Of(join(path, name))) !== hash) continue
+      kept.push(`${line}\n`)
+      target.#done.add(keyHash(name))
+      target.before++
+    }
+    writeFileSync(sums, kept.join(''))
+    return target
+  }
+
+  has(key: string): boolean {
+    return this.#done.has(keyHash(key)) || this.refused.has(key)
+  }
+
+  copied(key: string): ReadAnswer | undefined {
+    if (!this.#done.has(keyHash(key))) return undefined
+    const path = join(this.#path, key)
+    const body = statSync(path).size > WHOLE_LIMIT ? createReadStream(path) : readFileSync(path)
+    const sidecar = path + SIDECAR_SUFFIX
+    const metadata = existsSync(sidecar) ? JSON.parse(readFileSync(sidecar, 'utf8')).Metadata : undefined
+    return { kind: 'object', body, ...(metadata === undefined ? {} : { metadata }) }
+  }
+
+  copy(key: string, answer: ReadAnswer): Promise<ReadAnswer> {
+    const copied = this.#last.then(() => this.copied(key) ?? this.#write(key, answer))
+    this.#last = copied.catch(() => undefined)
+    return copied
+  }
+
+  async #write(key: string, answer: ReadAnswer): Promise<ReadAnswer> {
+    // The store's versions are no part of a directory.
+    if (answer.kind === 'missing' || key.startsWith(OBJECTS_FOLDER)) return answer
+    if (answer.kind === 'unreadable') return this.#refuse(key, `it could not be read: ${answer.reason}`, answer)
+    const refusal = refusalOf(key)
+    if (refusal !== undefined) return this.#refuse(key, refusal, answer)
+    try {
+      const hash = await this.#writeFile(key, answer)
+      appendFileSync(join(this.#path, DONE_SUMS), sumLine(hash, key))
+      this.#done.add(keyHash(key))
+      this.objects++
+      return answer.body instanceof Uint8Array ? answer : (this.copied(key) ?? answer)
+    } catch (error) {
+      if (error instanceof BodyError) {
+        const unread = { kind: 'unreadable', reason: error.reason, detail: error.message } as const
+        return this.#refuse(key, `it could not be read: ${error.reason}`, unread)
+      }
+      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      if (!NAME_ERRORS.has(code) || !(answer.body instanceof Uint8Array)) throw error
+      return this.#refuse(key, `a file cannot be named so here (${code})`, answer)
+    }
+  }
+
+  #refuse(key: string, why: string, answer: ReadAnswer): ReadAnswer {
+    if (this.refused.size < REFUSED_NAMED) this.refused.set(key, why)
+    return answer
+  }
+
+  async #writeFile(key: string, { body, metadata }: ReadObject): Promise<string> {
+    const path = join(this.#path, key)
+    mkdirSync(dirname(path), { recursive: true })
+    if (existsSync(path)) rmSync(path)
+    const own = Object.fromEntries(writableMetadata(metadata))
+    if (isOfCloudTrail(own)) writeFileSync(path + SIDECAR_SUFFIX, `${JSON.stringify({ Metadata: own })}\n`)
+    const hash = createHash('sha256')
+    const partial = join(this.#path, OBJECTS_FOLDER, 'partial')
+    const file = openSync(partial, 'w')
+    try {
+      for await (const chunk of body instanceof Uint8Array ? [body] : body) {
+        hash.update(chunk)
+        for (let done = 0; done < chunk.length; ) done += writeSync(file, chunk, done)
+      }
+    } finally {
+      closeSync(file)
+    }
+    renameSync(partial, path)
+    return hash.digest('hex')
+  }
+
+  async finish(report: string): Promise<void> {
+    await this.#last
+    copyFileSync(report, join(this.#path, REPORT))
+    rmSync(join(this.#path, OBJECTS_FOLDER, 'partial'), { force: true })
+    const sums = join(this.#path, DONE_SUMS)
+    appendFileSync(sums, sumLine((await sha256Of(join(this.#path, REPORT))) ?? '', REPORT))
+    renameSync(sums, join(this.#path, MANIFEST))
+  }
+
+  close(): void {}
+}
+
+/** What a file may be called anywhere, and what an export's reader takes for an object. */
+function refusalOf(key: string): string | undefined {
+  const names = key.split('/')
+  const last = names.at(-1) ?? ''
+  if (!isSafeKey(key) || key.endsWith('/')) return 'its name would lead elsewhere'
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: names are attacker-chosen
+  if (/[\u0000-\u001f\u007f\\:*?"<>|]/.test(key)) return 'its name has characters that files cannot have everywhere'
+  if (names.some((name) => Buffer.byteLength(name) > MOST_NAME_BYTES)) return 'its name is too long for a file'
+  if (last.endsWith(SIDECAR_SUFFIX) || SYSTEM_FILES.has(last)) return 'its name is not that of an object in a directory'
+  return undefined
+}
+
+const NAME_ERRORS: ReadonlySet<string> = new Set(['EEXIST', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'EINVAL', 'ENOTEMPTY', 'EILSEQ'])
+
+async function sha256Of(path: string): Promise<string | undefined> {
+  const hash = createHash('sha256')
+  try {
+    for await (const chunk of createReadStream(path)) hash.update(chunk)
+    return hash.digest('hex')
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,39 @@
+/** Where an export is written to. Keys begin with the folder of their source; they are attacker-chosen. */
+import { createHash } from 'node:crypto'
+import type { ReadAnswer } from '../sources/source.js'
+
+export interface EvidenceTarget {
+  has(key: string): boolean
+  /** What was copied under a key; undefined where nothing was yet. */
+  copied(key: string): ReadAnswer | undefined
+  /**
+   * Copies what a store answered, whatever it was, and returns what to go on with: of a body that comes in chunks, the copy. What was
+   * copied under that key before stays, and is returned. Rejects where it cannot be written.
+   */
+  copy(key: string, answer: ReadAnswer): Promise<ReadAnswer>
+  /** Adds the report and the hashes of all that was copied. */
+  finish(report: string): Promise<void>
+  close(): void
+  /** How many objects a former run had copied, and how many this one did. */
+  readonly before: number
+  readonly objects: number
+  /** Keys that could not be written here, and why. */
+  readonly refused: ReadonlyMap<string, string>
+}
+
+/** Sixteen bytes for a key, that nobody can make two keys have: what is remembered of each object. */
+export function keyHash(key: string): string {
+  return createHash('sha256').update(key).digest().toString('latin1', 0, 16)
+}
+
+/** A line of `sha256sum`; what would break the line is escaped, as it does. */
+export function sumLine(sha256: string, name: string): string {
+  if (!/[\\\n\r]/.test(name)) return `${sha256}  ${name}\n`
+  const escaped = name.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r')
+  return `\\${sha256}  ${escaped}\n`
+}
+
+/** Metadata as they can be written: names that a tar's records or a file's attributes can have. */
+export function writableMetadata(metadata: Readonly<Record<string, string>> = {}): [string, string][] {
+  return Object.entries(metadata).filter(([name]) => /^[^=\0]+$/.test(name))
+}
