@@ -1,10 +1,10 @@
-/** A whole run over a written trail: `child-verify DIRECTORY PUBLIC-KEYS WORKERS START END` */
-import { directorySource, readPublicKeyFile, verifyTrail } from '../src/index.js'
+/** A whole run over a written trail, in a directory or a tar: `child-verify PATH PUBLIC-KEYS WORKERS START END` */
+import { archiveSource, directorySource, readPublicKeyFile, verifyTrail } from '../src/index.js'
 import { reportCost } from './child.js'
 
 const startedAt = Date.now() - performance.now()
 const [, , directory = '', keys = '', workers = '0', startTime = '', endTime = ''] = process.argv
-const sources = [await directorySource(directory)]
+const sources = [directory.endsWith('.tar') ? await archiveSource(directory) : await directorySource(directory)]
 const publicKeys = await readPublicKeyFile(keys)
 let answer = ''
 for await (const result of verifyTrail({ sources, publicKeys, workers: Number(workers), startTime, endTime })) {

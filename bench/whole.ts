@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { directorySource } from '../src/index.js'
 import { median, runChild } from './child.js'
 import type { Row } from './row.js'
@@ -30,8 +30,13 @@ async function wholeRun(directory: string): Promise<Row[]> {
       throw new Error(cost.answer)
     return cost
   }
+  const archive = `${trail.directory}.tar`
+  spawnSync('tar', ['-cf', archive, '-C', directory, basename(trail.directory)])
+  const inArchive = (): number => runChild('child-verify', [archive, publicKeyFile, '0', startTime, endTime]).wallMs
   verify(0)
   const rounds = Array.from({ length: ROUNDS }, () => ({
+    archive: inArchive(),
+    read: wallOf('cat', [archive]),
     alone: runChild('child-measure', [trail.directory]),
     whole: verify(0),
     one: verify(1),
@@ -41,6 +46,8 @@ async function wholeRun(directory: string): Promise<Row[]> {
   const whole = median(rounds.map((round) => round.whole.cpu))
   const one = median(rounds.map((round) => round.one.wallMs))
   const two = median(rounds.map((round) => round.two.wallMs))
+  const tar = median(rounds.map((round) => round.archive))
+  const extracted = median(rounds.map((round) => round.whole.wallMs + round.read))
   return [
     {
       what: '50,000 log files of 20 KB, CPU of the whole process',
@@ -57,6 +64,14 @@ async function wholeRun(directory: string): Promise<Row[]> {
       ratio: one / two,
       target: 1.7,
       better: 'more',
+    },
+    {
+      what: 'the same in a tar, wall',
+      ours: `${tar.toFixed(0)} ms`,
+      limit: `${extracted.toFixed(0)} ms (the directory, and cat of the tar)`,
+      ratio: tar / extracted,
+      target: 1.3,
+      better: 'less',
     },
   ]
 }
@@ -91,6 +106,12 @@ async function listing(directory: string): Promise<Row[]> {
       better: 'less',
     },
   ]
+}
+
+function wallOf(command: string, args: readonly string[]): number {
+  const before = performance.now()
+  spawnSync(command, args, { stdio: 'ignore' })
+  return performance.now() - before
 }
 
 function cpuOf(command: string, args: readonly string[]): number {

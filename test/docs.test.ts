@@ -109,7 +109,7 @@ t.test('links lead somewhere', async (t) => {
       t.ok(existsSync(join(ROOT, path)), `${name}: ${target}`)
       if (anchor === undefined) continue
       const anchors = [...page(path).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-        heading.toLowerCase().replaceAll(' ', '-'),
+        heading.toLowerCase().replaceAll('`', '').replaceAll(' ', '-'),
       )
       t.ok(anchors.includes(anchor), `${name}: #${anchor}`)
     }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { archiveSource, directorySource, type MetadataFile, memorySource, type Source } from '../src/index.js'
 import { tar, zip } from './support/archives.js'
@@ -320,5 +320,37 @@ t.test('by name: a forged digest that names another place takes nothing from the
     const codes = run.findings.map(({ code }) => code)
     t.equal(run.summary.verdict, verdict, `${time}: ${codes}`)
     t.notOk(codes.includes('LOG_FILE_MISSING'), time)
+  }
+})
+
+t.test('a damaged archive is never valid, and nothing that it does not hold is missing', async (t) => {
+  const whole = tarOf(objects, paxOf)
+  const zipped = zip([...objects].map(([name, bytes]) => ({ name, bytes, deflate: true })))
+  const asIs = await verified(await archiveSource(writeFile(`${BUCKET}.tar`, whole)))
+  t.equal(asIs.summary.verdict, 'valid')
+  const damaged: [string, Buffer][] = []
+  for (let at = 512; at < whole.length - 512; at += 512) damaged.push([`cut at ${at}`, whole.subarray(0, at)])
+  for (let at = 0; at < whole.length - 1024; at += 512) {
+    if (whole.subarray(at + 257, at + 262).toString() !== 'ustar') continue
+    const flipped = Buffer.from(whole)
+    flipped[at + 150] = (flipped[at + 150] ?? 0) ^ 1
+    damaged.push([`a header at ${at} that is none`, flipped])
+  }
+  const packed = gzipSync(whole)
+  for (let part = 1; part < 8; part++) damaged.push([`gzip, cut at ${part}/8`, packed.subarray(0, (packed.length * part) >> 3)])
+  for (let part = 1; part < 8; part++) damaged.push([`zip, cut at ${part}/8`, zipped.subarray(0, (zipped.length * part) >> 3)])
+  for (const [what, bytes] of damaged) {
+    const source = await archiveSource(writeFile(BUCKET, bytes)).catch((error: Error) => error)
+    if (source instanceof Error) {
+      t.match(source, { code: 'ERR_SOURCE' }, what)
+      continue
+    }
+    const run = await verified(source, caseMetadata(plain))
+    const codes = run.findings.map(({ code }) => code)
+    t.equal(run.summary.verdict, 'unverified', `${what}: ${codes}`)
+    t.notOk(
+      codes.some((code) => code.endsWith('_MISSING') && code !== 'DIGEST_SIGNATURE_MISSING'),
+      `${what}: ${codes}`,
+    )
   }
 })

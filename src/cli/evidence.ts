@@ -6,7 +6,7 @@ import { readPublicKeyFile } from '../keys/key-file.js'
 import type { PublicKeySource } from '../keys/key-source.js'
 import { type MetadataFile, parseMetadata } from '../sources/metadata-file.js'
 import type { Source } from '../sources/source.js'
-import { type Console, messageOf } from './console.js'
+import { type Console, messageOf, say } from './console.js'
 import { readExpectations } from './expectations.js'
 import { given } from './given.js'
 import { cloudTrailOptions, type EvidenceCommand, isS3Url, openSources } from './sources.js'
@@ -23,7 +23,7 @@ export async function withEvidence<T>(
     const metadata = command.metadata === undefined ? undefined : await readMetadata(command.metadata)
     const keys = command.publicKeys === undefined ? undefined : await readPublicKeyFile(command.publicKeys)
     const expectations = await readExpectations(command.expect ?? [])
-    const opening = openSources(command, console.interrupted).then((opened) => {
+    const opening = openSources(command, console.interrupted, (sentence) => say(console, sentence)).then((opened) => {
       sources.push(...opened.sources)
       return opened
     })

@@ -35,9 +35,9 @@ export interface Opened {
  * Opens the sources of a run: those given, else the bucket that CloudTrail names for the trail. Of a trail that is named by its
  * ARN CloudTrail is asked what it knows, unless the run is over an export. Only S3 loads the AWS SDK.
  */
-export async function openSources(command: EvidenceCommand, signal: AbortSignal): Promise<Opened> {
+export async function openSources(command: EvidenceCommand, signal: AbortSignal, tell?: How['tell']): Promise<Opened> {
   const { trailArn, concurrency } = command
-  const open = (source: string) => openSource(source, command, signal, concurrency)
+  const open = (source: string) => openSource(source, command, signal, given({ concurrency, tell }))
   if (trailArn === undefined || (command.sources.length > 0 && !command.sources.some(isS3Url)))
     return { sources: await Promise.all(command.sources.map(open)), trailKnowledge: [] }
   const { askTrail } = await import('../trails/ask-trail.js')
@@ -61,12 +61,18 @@ export function cloudTrailOptions({ profile }: AwsOptions): { profile?: string }
   return profile === undefined ? {} : { profile }
 }
 
+/** What is told while a source is opened, and how it is read. */
+interface How {
+  readonly concurrency?: number | undefined
+  readonly tell?: (sentence: string) => void
+}
+
 /** Opens a bucket, a directory or an archive. */
-export async function openSource(source: string, aws: AwsOptions, signal: AbortSignal, concurrency?: number): Promise<Source> {
+export async function openSource(source: string, aws: AwsOptions, signal: AbortSignal, how: How = {}): Promise<Source> {
   if (isS3Url(source)) {
     const { s3Source } = await import('../sources/s3.js')
     const { endpointUrl, profile } = aws
-    return s3Source(source, { signal, ...given({ endpointUrl, profile, concurrency }) })
+    return s3Source(source, { signal, ...given({ endpointUrl, profile, concurrency: how.concurrency }) })
   }
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(source)?.[1]
   if (scheme !== undefined) {
@@ -75,7 +81,7 @@ export async function openSource(source: string, aws: AwsOptions, signal: AbortS
       `'${source}': ${scheme}:// is no source: give s3://bucket[/prefix], a directory or an archive`,
     )
   }
-  return isArchive(source) ? archiveSource(source, { signal }) : directorySource(source)
+  return isArchive(source) ? archiveSource(source, { signal, ...given({ onSpool: how.tell }) }) : directorySource(source)
 }
 
 /** A file or a pipe, or `-` for standard input; what is not there is told by opening a directory. */

@@ -12,7 +12,7 @@ export type InRange = { readonly source: Source; readonly entry: Entry } | { rea
 
 /** In no order that is promised; an object may come twice. Throws as `verifyTrail` does. */
 export async function* listRange(options: VerifyTrailOptions, signal: AbortSignal): AsyncGenerator<InRange> {
-  const { accountIds, regions, sources, startTime, endTime, now } = resolveOptions(options)
+  const { accountIds, regions, sources, startTime, endTime, now, byName } = resolveOptions(options)
   const discovery = await discover(sources, { accountIds, regions, signal })
   const live = sources.some(({ kind }) => kind === 'store')
   const digests = digestDays(startTime, endTime ?? (live ? now - DELIVERY_DELAY : null))
@@ -23,7 +23,7 @@ export async function* listRange(options: VerifyTrailOptions, signal: AbortSigna
   yield* discovery.passedOver
   for (const { parts } of discovery.scopes) for (const part of parts) yield* listPart(part, digests, logs, signal)
   for (const source of sources) {
-    if (source.kind === 'store' || discovery.withAccounts.has(source)) continue
+    if (source.kind === 'store' || (discovery.withAccounts.has(source) && !byName)) continue
     for await (const entry of source.list('', { signal })) if (isNamed(entry.key)) yield { source, entry }
   }
 }

@@ -1,6 +1,6 @@
 /** A tar that is written member by member and read while it grows. What a process left half is cut off when it is opened again. */
 import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync, writevSync } from 'node:fs'
 import { SHA256 } from '../sources/export-records.js'
 import { type ReadAt, readAtOf } from '../sources/read-at.js'
 import { BLOCK, parsePax, parseTarHeader } from '../sources/tar-header.js'
@@ -119,7 +119,8 @@ export class TarFile {
     const hash = createHash('sha256').update(body).digest('hex')
     const head = memberHead(name, { ...records, [SHA256]: hash }, body.length)
     const tail = Buffer.alloc(padded(body.length) - body.length)
-    this.#write(Buffer.concat([head, body, tail]), start)
+    const written = writevSync(this.#file, [head, body, tail], start)
+    if (written < head.length + body.length + tail.length) this.#write(Buffer.concat([head, body, tail]), start)
     this.#end += head.length + body.length + tail.length
     return start
   }

@@ -1,5 +1,6 @@
 /** An exported bucket in an archive: a tar, compressed or not, or a zip. Read where it lies; nothing is extracted. */
 import { closeSync, createReadStream, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, resolve, sep } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
 import { archiveForm, cannotRead, HEAD_BYTES, inflater } from './archive-form.js'
@@ -28,6 +29,8 @@ export interface ArchiveOptions {
   readonly signal?: AbortSignal
   /** Where `-` is read from. @default standard input */
   readonly input?: Readable
+  /** Called before an archive is written to a temporary file, with what is to be said of that. */
+  readonly onSpool?: (sentence: string) => void
 }
 
 /** A compressed archive that inflates to more, this many times its size, is a trap. */
@@ -65,20 +68,29 @@ interface OpenBytes {
   readonly damage: string | null
 }
 
-async function openBytes(path: string, { signal, input }: ArchiveOptions): Promise<OpenBytes> {
-  if (path === '-') return fromStream(input ?? process.stdin, path, signal)
+async function openBytes(path: string, { signal, input, onSpool }: ArchiveOptions): Promise<OpenBytes> {
+  const announce = (): void =>
+    onSpool?.(`${path === '-' ? 'standard input' : path} is written to a temporary file in ${tmpdir()}, to be read anywhere`)
+  if (path === '-') {
+    announce()
+    return fromStream(input ?? process.stdin, path, signal)
+  }
   let file: number | undefined
   try {
     file = openSync(path, 'r')
   } catch (error) {
     throw cannotRead(path, `it cannot be opened (${error instanceof Error ? error.message : String(error)})`, error)
   }
-  if (fstatSync(file).isFIFO()) return fromStream(createReadStream(path, { fd: file }), path, signal)
+  if (fstatSync(file).isFIFO()) {
+    announce()
+    return fromStream(createReadStream(path, { fd: file }), path, signal)
+  }
   let kept = false
   try {
     const { size } = regularFile(file, path)
     const head = Buffer.alloc(HEAD_BYTES)
     const form = archiveForm(head.subarray(0, readSync(file, head, 0, HEAD_BYTES, 0)), path)
+    if (form !== 'tar' && form !== 'zip') announce()
     if (form !== 'tar' && form !== 'zip') return await inflate(Readable.from(pieces(file)), form, path, signal, size)
     kept = true
     return { file, size, form, damage: null }

@@ -36,6 +36,8 @@ import {
 const WHOLE_FILE_LIMIT = 8 * 1024 * 1024
 const CHUNK_BYTES = 1024 * 1024
 const PAGE = 1000
+/** In the folder and in the name of every digest. */
+const DIGESTS = 'CloudTrail-Digest'
 /** How many folders known to be real, or to hold ignored files, are remembered. */
 const FOLDERS_REMEMBERED = 4096
 /** Not following the last name, and not waiting for a writer should a FIFO have taken a file's place. */
@@ -131,7 +133,8 @@ class DirectorySource implements Source {
   async read(key: string, options: ReadOptions = {}): Promise<ReadAnswer> {
     const fresh = (size: number): Uint8Array => Buffer.allocUnsafeSlow(size)
     const answer = this.#read(key, options, fresh)
-    if (answer.kind !== 'object') return answer
+    // Nothing hangs on what a log file carries, and looking costs as much as reading.
+    if (answer.kind !== 'object' || !key.includes(DIGESTS)) return answer
     const metadata = await fileAttributes(this.#root + key)
     if (metadata !== undefined) return { ...answer, metadata, metadataFrom: 'xattr' }
     return withSidecar(answer, deliveredNames(key), (beside) => this.#read(beside, {}, fresh))

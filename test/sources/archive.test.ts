@@ -452,6 +452,19 @@ t.test('nothing is left on the disk, and the path names what the archive is of',
   await source.close?.()
 })
 
+t.test('a temporary file is announced, and only where there is one', async (t) => {
+  const said: string[] = []
+  const onSpool = (sentence: string): void => void said.push(sentence)
+  const path = join(scratch, 'announced')
+  writeFileSync(path, tar([member('a')]))
+  await (await archiveSource(path, { onSpool })).close?.()
+  t.same(said, [])
+  writeFileSync(path, gzipSync(tar([member('a')])))
+  await (await archiveSource(path, { onSpool })).close?.()
+  await (await archiveSource('-', { onSpool, input: Readable.from([tar([member('a')])]) })).close?.()
+  t.match(said, [/announced is written to a temporary file in /, /^standard input is written/])
+})
+
 t.test('a hundred thousand members in a small heap', async (t) => {
   const path = join(scratch, 'many.tar')
   const script = `
