@@ -298,7 +298,7 @@ async function stallingS3(t: { teardown(end: () => void): void }): Promise<{ url
     if (answers++ > 0) return stalled()
     response.setHeader('content-type', 'application/xml')
     response.end(
-      '<?xml version="1.0"?><ListBucketResult><Name>b</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>',
+      '<?xml version="1.0"?><ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated><CommonPrefixes><Prefix>AWSLogs/</Prefix></CommonPrefixes></ListBucketResult>',
     )
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
