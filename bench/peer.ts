@@ -12,7 +12,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { formatTime } from '../src/core/time.js'
-import { median } from './child.js'
+import { median, runChild } from './child.js'
 import { type Behaviour, type Requests, type Serving, TRAIL } from './peer-server.js'
 import { printRows, type Row } from './row.js'
 import { type WrittenTrail, writeTrail } from './written-trail.js'
@@ -30,6 +30,8 @@ const TARGETS = [
 ] as const
 const SECOND = 1000
 const HOUR = 3600 * SECOND
+/** Our default. */
+const AT_ONCE = 128
 
 /** aws-cli 2.9 knows no endpoint setting for S3; this is its documented way in. */
 const PLUGIN = `import os
@@ -61,6 +63,8 @@ interface Outcome {
 interface Bench {
   readonly serving: Serving
   readonly environment: NodeJS.ProcessEnv
+  /** aws-cli's: how it is told of the endpoint. */
+  readonly awsConfig: string
   /** Tells the server how to answer from now on; resolves with the requests before. */
   behave(behaviour: Behaviour): Promise<Requests>
   stop(): void
@@ -83,37 +87,47 @@ async function besideAws(directory: string, full: boolean): Promise<Row[]> {
   try {
     await checkBothSeeTampering(bench, aws)
     const rows: Row[] = []
-    for (const { latencyMs, target } of TARGETS) rows.push(await compare(bench, aws, latencyMs, target, full))
+    for (const { latencyMs, target } of TARGETS) rows.push(...(await compare(bench, aws, latencyMs, target, full)))
     return rows
   } finally {
     bench.stop()
   }
 }
 
-async function compare(bench: Bench, aws: string, latencyMs: number, target: number, full: boolean): Promise<Row> {
+async function compare(bench: Bench, aws: string, latencyMs: number, target: number, full: boolean): Promise<Row[]> {
   const { serving } = bench
   await bench.behave({ latencyMs, tampered: false })
   const whole = latencyMs === 0 || full
   const ours: number[] = []
   const peer: number[] = []
+  const client: number[] = []
   const oursOnce = (): void => void ours.push(valid(verifyTrail(bench, newest(serving, TRAIL.hours)), TRAIL.hours).seconds)
   for (let round = 0; round < (latencyMs > 0 && full ? 1 : ROUNDS); round++) {
     oursOnce()
     if (round === 0) note(`  ours at ${latencyMs} ms`, await bench.behave({ latencyMs, tampered: false }))
     peer.push(whole ? valid(validateLogs(bench, aws, newest(serving, TRAIL.hours)), TRAIL.hours).seconds : scaled(bench, aws))
     if (round === 0) note(`  aws-cli at ${latencyMs} ms`, await bench.behave({ latencyMs, tampered: false }))
+    client.push(fetchAlone(bench))
     oursOnce()
   }
   note(`  seconds at ${latencyMs} ms`, { ours: ours.map((n) => n.toFixed(2)), 'aws-cli': peer.map((n) => n.toFixed(1)) })
-  const [mine, theirs] = [median(ours), median(peer)]
-  return {
-    what: `${LOG_FILES} log files on S3, ${latencyMs} ms a request`,
-    ours: `${mine.toFixed(2)} s`,
+  const [mine, theirs, least] = [median(ours), median(peer), median(client)]
+  const row = { what: `${LOG_FILES} log files on S3, ${latencyMs} ms a request`, ours: `${mine.toFixed(2)} s` }
+  const besidePeer: Row = {
+    ...row,
     limit: `${theirs.toFixed(1)} s (aws-cli${whole ? '' : `, scaled from ${PART_DIGESTS * TRAIL.logFilesPerHour} log files`})`,
     ratio: theirs / mine,
     target,
     better: 'more',
   }
+  const limit = `${least.toFixed(2)} s (an HTTP client fetching them, ${AT_ONCE} at a time)`
+  return [besidePeer, { ...row, limit, ratio: mine / least, target: 3, better: 'less' }]
+}
+
+function fetchAlone({ serving: { url, bucket } }: Bench): number {
+  const { wallMs, answer } = runChild('child-fetch', [url, bucket, String(AT_ONCE)])
+  if (answer !== String(LOG_FILES)) throw new Error(`${answer} log files were fetched`)
+  return wallMs / SECOND
 }
 
 /** What starts and lists, and checks nothing, is not scaled; that range is one that has no digests. */
@@ -157,9 +171,9 @@ function oursOn(args: readonly string[], environment: NodeJS.ProcessEnv): Outcom
   return { seconds, exit, digests: `${digests.valid}/${digests.found}`, logFiles: `${logFiles.valid}/${logFiles.listed}` }
 }
 
-function validateLogs({ serving: { trailArn }, environment }: Bench, aws: string, { start, end }: Range): Outcome {
+function validateLogs({ serving: { trailArn }, environment, awsConfig }: Bench, aws: string, { start, end }: Range): Outcome {
   const args = ['cloudtrail', 'validate-logs', '--trail-arn', trailArn, '--start-time', start, '--end-time', end]
-  const { seconds, exit, stdout, stderr } = timed(aws, args, environment)
+  const { seconds, exit, stdout, stderr } = timed(aws, args, { ...environment, AWS_CONFIG_FILE: awsConfig })
   if (exit !== 0 && exit !== 1) throw new Error(`aws-cli ended with ${exit}: ${stderr}`)
   const count = (kind: string): string => new RegExp(`(\\d+/\\d+) ${kind} files valid`).exec(stdout)?.[1] ?? 'none'
   return { seconds, exit, digests: count('digest'), logFiles: count('log') }
@@ -207,6 +221,7 @@ async function startServer(directory: string): Promise<Bench> {
   return {
     serving,
     environment: environmentFor(serving.url, directory),
+    awsConfig: writeAwsConfig(directory),
     behave(behaviour) {
       child.stdin.write(`${JSON.stringify(behaviour)}\n`)
       return answer()
@@ -217,14 +232,10 @@ async function startServer(directory: string): Promise<Bench> {
 
 /** Nothing of the user's own: not their credentials, their endpoints, or their proxy. */
 function environmentFor(url: string, directory: string): NodeJS.ProcessEnv {
-  const [config, plugins] = [join(directory, 'aws-config'), join(directory, 'plugins')]
-  mkdirSync(plugins)
-  writeFileSync(join(plugins, 'bench_endpoint.py'), PLUGIN)
-  writeFileSync(config, `[default]\nregion = us-east-1\n[plugins]\ncli_legacy_plugin_path = ${plugins}\nbench = bench_endpoint\n`)
   return {
     PATH: process.env['PATH'],
     HOME: directory,
-    AWS_CONFIG_FILE: config,
+    AWS_CONFIG_FILE: join(directory, 'no-config'),
     AWS_SHARED_CREDENTIALS_FILE: join(directory, 'no-credentials'),
     AWS_EC2_METADATA_DISABLED: 'true',
     AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
@@ -233,6 +244,14 @@ function environmentFor(url: string, directory: string): NodeJS.ProcessEnv {
     AWS_ENDPOINT_URL_CLOUDTRAIL: url,
     BENCH_ENDPOINT: url,
   }
+}
+
+function writeAwsConfig(directory: string): string {
+  const [config, plugins] = [join(directory, 'aws-config'), join(directory, 'plugins')]
+  mkdirSync(plugins)
+  writeFileSync(join(plugins, 'bench_endpoint.py'), PLUGIN)
+  writeFileSync(config, `[default]\nregion = us-east-1\n[plugins]\ncli_legacy_plugin_path = ${plugins}\nbench = bench_endpoint\n`)
+  return config
 }
 
 async function besideShell(directory: string): Promise<Row[]> {

@@ -9,7 +9,8 @@ import { writeTrail } from './written-trail.js'
 
 export const name = 'scale'
 
-const CONCURRENCY = 64
+/** Our default. */
+const CONCURRENCY = 128
 const LATENCY = 20
 
 export async function run(): Promise<Row[]> {

@@ -1,8 +1,6 @@
 import { statSync } from 'node:fs'
 import type { TrailKnowledge } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
-import { archiveSource } from '../sources/archive.js'
-import { directorySource } from '../sources/directory.js'
 import type { Source } from '../sources/source.js'
 import type { AwsOptions } from './aws-options.js'
 import { given } from './given.js'
@@ -81,7 +79,12 @@ export async function openSource(source: string, aws: AwsOptions, signal: AbortS
       `'${source}': ${scheme}:// is no source: give s3://bucket[/prefix], a directory or an archive`,
     )
   }
-  return isArchive(source) ? archiveSource(source, { signal, ...given({ onSpool: how.tell }) }) : directorySource(source)
+  if (isArchive(source)) {
+    const { archiveSource } = await import('../sources/archive.js')
+    return archiveSource(source, { signal, ...given({ onSpool: how.tell }) })
+  }
+  const { directorySource } = await import('../sources/directory.js')
+  return directorySource(source)
 }
 
 /** A file or a pipe, or `-` for standard input; what is not there is told by opening a directory. */

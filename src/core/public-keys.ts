@@ -3,7 +3,7 @@
  * https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_PublicKey.html
  */
 import { createHash, createPublicKey, type Hash, type KeyObject } from 'node:crypto'
-import forge from 'node-forge'
+import { type ForgeKey, forge } from './forge.js'
 import { isJsonObject, parseJsonSequence } from './json.js'
 import { parseTime } from './time.js'
 
@@ -145,7 +145,7 @@ function decodeRsaPublicKey(value: Uint8Array): KeyObject | string {
 }
 
 /** forge reads some BER that is not DER: only bytes that come out again as they went in are DER. */
-function derType(rsa: forge.pki.rsa.PublicKey, der: string): 'pkcs1' | 'spki' | undefined {
+function derType(rsa: ForgeKey, der: string): 'pkcs1' | 'spki' | undefined {
   if (forge.asn1.toDer(forge.pki.publicKeyToRSAPublicKey(rsa)).getBytes() === der) return 'pkcs1'
   if (forge.asn1.toDer(forge.pki.publicKeyToAsn1(rsa)).getBytes() === der) return 'spki'
   return undefined

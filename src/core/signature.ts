@@ -3,7 +3,7 @@
  * (https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-custom-validation.html).
  */
 import { constants, verify } from 'node:crypto'
-import forge from 'node-forge'
+import { forge } from './forge.js'
 import type { PublicKey } from './public-keys.js'
 
 const HEX = /^[0-9a-f]+$/i
