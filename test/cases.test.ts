@@ -9,7 +9,6 @@ import { archiveSource, directorySource, memorySource, type Result, type Source 
 import { s3Source } from '../src/s3.js'
 import { tar, zip } from './support/archives.js'
 import {
-  bucketObjects,
   type Case,
   type CaseRun,
   caseMetadata,
@@ -20,8 +19,9 @@ import {
   noBucket,
   readCases,
   runCase,
+  storedObjects,
 } from './support/cases.js'
-import { emptyBucket, type PutObject, putObjects } from './support/put-objects.js'
+import { emptyBucket, putObjects } from './support/put-objects.js'
 import { startRadosgw } from './support/radosgw.js'
 
 const cases = readCases()
@@ -96,17 +96,6 @@ t.test('every case from a directory, and from archives of it', async (t) => {
     )
   }
 })
-
-/** The objects of one bucket with the metadata that they had on S3. */
-function storedObjects(one: Case, bucket: string): Map<string, PutObject> {
-  const metadata = caseMetadata(one)
-  const objects = new Map<string, PutObject>()
-  for (const [key, bytes] of bucketObjects(one.name, bucket)) {
-    const found = metadata?.lookup(bucket, key)
-    objects.set(key, { bytes, metadata: found?.kind === 'found' ? found.metadata : {} })
-  }
-  return objects
-}
 
 t.test('every case from a store in memory and from a real S3 server', async (t) => {
   const server = await startRadosgw()

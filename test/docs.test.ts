@@ -1,12 +1,13 @@
 /** The documentation says what is so: its snippets run, its lists are complete, its links lead somewhere. */
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { FINDING_VERDICTS, type FindingCode } from '../src/core/findings.js'
-import { readCases } from './support/cases.js'
-import { BARE_ENVIRONMENT, ROOT, verifyTrailCommand } from './support/command.js'
+import { readCases, storedObjects } from './support/cases.js'
+import { BARE_ENVIRONMENT, MAIN, ROOT, verifyTrailCommand } from './support/command.js'
+import { faultyStore, withSeconds } from './support/faulty-store.js'
 
 const execute = promisify(execFile)
 const PAGES = [
@@ -47,6 +48,37 @@ t.test('what a terminal picture shows is what the command prints', async (t) => 
     for (const part of shown.join('\n').split('…\n')) t.ok(stdout.includes(part), part)
     t.match(shown.at(-2), /^INVALID: /)
   }
+})
+
+t.test('the commands of docs/forensics.md lead from a bucket to a sealed report that still holds', async (t) => {
+  const one = readCases().find(({ name }) => name === 'demo')
+  if (one === undefined) throw new Error('there is no demo')
+  const bucket = one.sources[0] ?? ''
+  const keys = JSON.parse(page('fixtures/cases/demo/public-keys.json'))
+  const store = await faultyStore({ bucket, objects: storedObjects(one, bucket), publicKeys: withSeconds(keys) })
+  t.teardown(() => store.close())
+  const folder = t.testdir({ bin: { 'verify-trail': `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n` } })
+  chmodSync(join(folder, 'bin/verify-trail'), 0o755)
+  const path = `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}`
+  const aws = { AWS_ENDPOINT_URL: store.url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', AWS_REGION: 'us-east-1' }
+  const commands = blocks('docs/forensics.md', 'sh run')
+  t.equal(commands.length, 10)
+  const said: string[] = []
+  for (const command of commands) {
+    const options = { cwd: folder, env: { ...BARE_ENVIRONMENT, ...aws, PATH: path } }
+    const { stdout, stderr, code } = await execute('bash', ['-c', command], options).then(
+      (answer) => ({ ...answer, code: 0 }),
+      (error: unknown) => error as { stdout: string; stderr: string; code: number },
+    )
+    // The demo has defects: where its verdict is the exit code, that is 1.
+    const judges = /^verify-trail (export|evidence)/.test(command)
+    t.equal(code, judges ? 1 : 0, `${command}${stderr}`)
+    said.push(stdout)
+  }
+  t.match(said[4], /^INVALID: LOG_FILE_MISSING 1, LOG_FILE_MODIFIED 1/m)
+  t.match(said[8], /^evidence +holds/m)
+  t.match(said[8], /^SEALED: the run of \S+ found the trail invalid/m)
+  t.match(said[9], /no difference/)
 })
 
 t.test('the queries of docs/reports.md answer, where their tools are', async (t) => {

@@ -12,36 +12,13 @@ import type { Summary } from '../../src/core/results.js'
 import { VerifyTrailError, verifyTrail } from '../../src/index.js'
 import { cloudTrailKeys, s3Source } from '../../src/s3.js'
 import { isolate, SOMEBODY } from '../aws/misbehaving-store.js'
-import { type Case, caseMetadata, caseObjects, casePath, readCases } from '../support/cases.js'
-import { type Answer, CALLS, type Call, type Fault, faultyStore, objectsOf, send } from '../support/faulty-store.js'
-import type { PutObject } from '../support/put-objects.js'
+import { casePath, readCases, storedObjects } from '../support/cases.js'
+import { type Answer, CALLS, type Call, type Fault, faultyStore, objectsOf, send, withSeconds } from '../support/faulty-store.js'
 
 const QUICK = { retryDelay: 1, maxAttempts: 3, idleTimeout: 5000 }
 /** For what takes its time. */
 const HURRIED = { ...QUICK, idleTimeout: 150 }
 const STALLS: readonly string[] = ['no answer', 'a slow trickle']
-
-function withMetadata(one: Case, bucket: string): Map<string, PutObject> {
-  const metadata = caseMetadata(one)
-  const objects = caseObjects(join(casePath(one.name), bucket))
-  return new Map(
-    [...objects].map(([key, bytes]) => {
-      const found = metadata?.lookup(bucket, key)
-      return [key, { bytes, metadata: found?.kind === 'found' ? found.metadata : {} }] as const
-    }),
-  )
-}
-
-/** As the API writes them: times in seconds. */
-function withSeconds({ PublicKeyList }: { readonly PublicKeyList: readonly Readonly<Record<string, unknown>>[] }): object {
-  const seconds = (time: unknown): number => (typeof time === 'number' ? time : Date.parse(String(time)) / 1000)
-  const list = PublicKeyList.map((key) => ({
-    ...key,
-    ValidityStartTime: seconds(key['ValidityStartTime']),
-    ValidityEndTime: seconds(key['ValidityEndTime']),
-  }))
-  return { PublicKeyList: list }
-}
 
 const error = (status: number, code: string): Fault => {
   const xml = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>as the test says</Message></Error>`
@@ -212,7 +189,7 @@ t.test('a fault on any call leaves the verdict as it is, or the trail unverified
   const bucket = one.sources[0] ?? ''
   const keys = JSON.parse(readFileSync(join(casePath(one.name), 'public-keys.json'), 'utf8'))
   const { startTime = '', endTime = '' } = one.options
-  const answers = { bucket, objects: withMetadata(one, bucket), publicKeys: withSeconds(keys), pageSize: 5 }
+  const answers = { bucket, objects: storedObjects(one, bucket), publicKeys: withSeconds(keys), pageSize: 5 }
   const ends = await Promise.all(
     CALLS.map(async (call) => {
       const store = await faultyStore(answers)

@@ -18,6 +18,7 @@ import {
   verifyTrail,
 } from '../../src/index.js'
 import { readPublicKeyFile } from '../../src/keys/key-file.js'
+import type { PutObject } from './put-objects.js'
 
 export interface Case {
   readonly name: string
@@ -201,4 +202,15 @@ export function noBucket(bucket: string): Source {
     list: none.list.bind(none),
     read: async () => answer,
   }
+}
+
+/** The objects of one bucket with the metadata that they had on S3. */
+export function storedObjects(one: Case, bucket: string): Map<string, PutObject> {
+  const metadata = caseMetadata(one)
+  const objects = new Map<string, PutObject>()
+  for (const [key, bytes] of bucketObjects(one.name, bucket)) {
+    const found = metadata?.lookup(bucket, key)
+    objects.set(key, { bytes, metadata: found?.kind === 'found' ? found.metadata : {} })
+  }
+  return objects
 }

@@ -147,3 +147,14 @@ export async function objectsOf(source: GeneratedSource): Promise<Map<string, Pu
   }
   return objects
 }
+
+/** As the API writes them: times in seconds. */
+export function withSeconds({ PublicKeyList }: { readonly PublicKeyList: readonly Readonly<Record<string, unknown>>[] }): object {
+  const seconds = (time: unknown): number => (typeof time === 'number' ? time : Date.parse(String(time)) / 1000)
+  const list = PublicKeyList.map((key) => ({
+    ...key,
+    ValidityStartTime: seconds(key['ValidityStartTime']),
+    ValidityEndTime: seconds(key['ValidityEndTime']),
+  }))
+  return { PublicKeyList: list }
+}
