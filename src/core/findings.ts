@@ -216,6 +216,8 @@ export interface FindingFields {
     readonly events?: readonly GapEvent[]
     /** How many proven log files were searched for them, and whether these are all that there are. */
     readonly searched?: { readonly logFiles: number; readonly complete: boolean }
+    /** Where a chain ends: what a store that keeps versions has of the digest that would have followed. */
+    readonly versions?: ObjectVersions
   }
 }
 

@@ -4,13 +4,15 @@ import type { CheckedChain, CheckedDigest } from './check-chain.js'
 import { digestInterval, isStarting } from './check-digest.js'
 import { DELIVERY_DELAY, type Interval, overlaps, uncovered } from './coverage.js'
 import type { AcceptedHours } from './expected-chains.js'
-import type { GapEvent, GapReason } from './findings.js'
+import type { GapEvent, GapReason, ObjectVersions } from './findings.js'
 
 export interface OpenHours extends Interval {
   readonly reason: GapReason
   /** Once they were searched for. */
   readonly events?: readonly GapEvent[]
   readonly searched?: { readonly logFiles: number; readonly complete: boolean }
+  /** Of the digest that would have followed, where the chain ends. */
+  readonly versions?: ObjectVersions
   /** By whom, where the operator accepts the gap. */
   readonly accepted?: AcceptedHours
 }

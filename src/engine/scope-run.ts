@@ -20,6 +20,7 @@ import { type WalkedDigests, walkDigests } from './digest-walk.js'
 import type { Scope } from './discover.js'
 import { mapInOrder } from './in-order.js'
 import { type JudgedLogFile, type LogFoldersAhead, logFoldersAhead, walkLogFiles } from './log-walk.js'
+import { searchNextDigest } from './next-digest.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
 import { listedHashes, signedHashes, VersionSearch } from './search-versions.js'
@@ -66,7 +67,7 @@ export async function* runScope(run: Run, scope: Scope): AsyncGenerator<readonly
     for (const checked of walked.chains) {
       const expected = expectedOf(run, checked, walked.chains)
       const chain = judgeChain(checked, run.range, expected)
-      const told = isAsked(run, chain.chain.id) ? await run.gaps.explain(run, chain) : chain
+      const told = isAsked(run, chain.chain.id) ? await searchNextDigest(run, await run.gaps.explain(run, chain)) : chain
       chains.push(acceptGaps(told, expected.accepted))
     }
     yield* new ScopeRun(run, scope, walked, chains).results(ahead)

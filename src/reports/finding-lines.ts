@@ -99,7 +99,7 @@ function versionFacts(finding: Finding | Gap): Fact[] {
   const versions = 'versions' in finding ? finding.versions : undefined
   if (versions === undefined) return []
   const { searched, complete, reason: why, intact, replacedBy } = versions
-  const facts: Fact[] = []
+  const facts: Fact[] = finding.kind === 'gap' ? [['next digest', versions.object]] : []
   if (intact === null) {
     const part = complete ? '' : `; others could not be searched${why === undefined ? '' : `: ${why}`}`
     const none =

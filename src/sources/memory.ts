@@ -21,6 +21,7 @@ export interface MemoryVersion {
   /** ISO 8601 UTC. */
   readonly lastModified: string
   readonly bytes?: Uint8Array
+  readonly metadata?: Readonly<Record<string, string>>
   readonly lock?: ObjectLock
 }
 
@@ -131,8 +132,8 @@ function versionHistory(all: ReadonlyMap<string, readonly MemoryVersion[]>): Ver
       return { kind: 'versions', versions, complete: true }
     },
     read: async (key, wanted) => {
-      const { bytes, lock = UNLOCKED } = all.get(key)?.find(({ versionId }) => versionId === wanted) ?? {}
-      return bytes === undefined ? { kind: 'missing' } : { kind: 'object', body: bytes, lock }
+      const { bytes, metadata = {}, lock = UNLOCKED } = all.get(key)?.find(({ versionId }) => versionId === wanted) ?? {}
+      return bytes === undefined ? { kind: 'missing' } : { kind: 'object', body: bytes, metadata, lock }
     },
   }
 }

@@ -217,6 +217,31 @@ t.test('what is searched, and what not', async (t) => {
   t.equal(refused.verdict, 'invalid')
 })
 
+t.test('the newest digests were deleted: the gap names the version of the next one', async (t) => {
+  const gapOf = async (
+    versions: (own: MemoryVersion) => readonly MemoryVersion[],
+  ): Promise<readonly [string, ObjectVersions?]> => {
+    const world = new World(5)
+    const [next, last] = [world.digest(4), world.digest(5)]
+    const { bytes, metadata } = world.store.get(next)
+    world.store.delete(next, last)
+    const own = { ...version('d', 1, bytes), metadata }
+    const told = await verify(world, [versioned(world, new Map([[next.key, versions(own)]]))])
+    const gap = told.findings.find((finding) => finding.kind === 'gap')
+    const found = gap?.kind === 'gap' && gap.reason === 'after-last' ? gap.versions : undefined
+    if (found !== undefined) t.equal(found.object, uri(next))
+    return found === undefined ? [told.verdict] : [told.verdict, found]
+  }
+  const [verdict, deleted] = await gapOf((own) => [version('m', 2), own])
+  t.equal(verdict, 'unverified', 'what was deleted vouches for nothing')
+  t.match(deleted, { searched: 1, complete: true, intact: intact('d', 1), replacedBy: marker('m', 2) })
+  const [, forged] = await gapOf((own) => [version('m', 2), { ...own, bytes: FORGED }])
+  t.match(forged, { searched: 1, complete: true, intact: null, replacedBy: marker('m', 2) }, 'what CloudTrail did not sign')
+  const [, unsigned] = await gapOf(({ metadata: _, ...own }) => [version('m', 2), own])
+  t.match(unsigned, { intact: null }, 'nor what has lost its signature')
+  t.strictSame(await gapOf(() => []), ['unverified'], 'nothing was there')
+})
+
 function bound(source: Source): Source {
   const { name, kind, bucket = '' } = source
   return {
