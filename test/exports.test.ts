@@ -283,6 +283,14 @@ t.test('by name: two buckets in one AWSLogs/, copies, other files, hostile names
   const flat = asLaidOut(plain, base, false).files
   const log = [...flat.keys()].find((name) => name.includes('_CloudTrail_')) ?? ''
   const copied = new Map([...flat, [`copy/${log}`, flat.get(log) ?? Buffer.alloc(0)], ['notes.txt', Buffer.from('x')]])
+  const stray = new Map([...flat, ['evil.json.gz', gzipSync('{"Records":[]}')]])
+  const strayed = await runCase(plain, [memorySource({ name: 'flat', objects: stray })], { metadata: caseMetadata(plain) })
+  t.equal(
+    strayed.summary.verdict,
+    'unverified',
+    'what may have lain among the log files, under a name of its own, is not passed over',
+  )
+  t.match(strayed.findings, [{ code: 'LOG_FILE_UNCOVERED', object: 'flat/evil.json.gz', reason: 'no-chain' }])
   const equal = await runCase(plain, [memorySource({ name: 'flat', objects: copied })], { metadata: caseMetadata(plain) })
   t.equal(equal.summary.verdict, 'valid', 'copies that are equal are one')
   t.match(equal.summary.notChecked.join('\n'), /1 other files, whose names are none that CloudTrail gives/)

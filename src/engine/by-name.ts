@@ -16,6 +16,9 @@ const PAGE = 1000
 /** Digests are attacker-chosen until they are proven. */
 const MOST_PLACES = 1_000_000
 const AWS_LOGS = 'AWSLogs/'
+const LIKE_LOG_FILES = /\.json\.gz$/i
+/** That are named. */
+const MOST_STRAYS = 10_000
 
 /** Undefined where no file is named like one of CloudTrail's. Rejects what the source rejects. */
 export async function byName(source: Source, signal: AbortSignal): Promise<NamedSource | undefined> {
@@ -59,6 +62,8 @@ class Names {
   readonly #elsewhere = new Map<string, Set<string>>()
   #places = 0
   readonly unreadable: UnlistedPart[] = []
+  /** Files that are read as log files where they lie in a log folder; whether they did cannot be told any more. */
+  readonly strays: string[] = []
   size = 0
   others = 0
 
@@ -66,6 +71,7 @@ class Names {
     const key = keyOfName(nameOf(entry.key))
     if (key === undefined) {
       if (entry.kind === 'unreadable' && (entry.key === '' || entry.key.endsWith('/'))) this.unreadable.push(entry)
+      else if (LIKE_LOG_FILES.test(entry.key) && this.strays.length < MOST_STRAYS) this.strays.push(entry.key)
       else this.others++
       return
     }
@@ -144,6 +150,7 @@ export class NamedSource implements Source {
   readonly #files: ReadonlyMap<string, readonly Entry[]>
   readonly #folders: readonly string[]
   readonly #unreadable: readonly UnlistedPart[]
+  readonly strays: readonly string[]
   readonly #about: { readonly size: number; readonly others: number }
   declare readonly readNow?: (key: string, options?: ReadOptions) => ReadAnswer
 
@@ -153,6 +160,7 @@ export class NamedSource implements Source {
     this.#files = names.settle()
     this.#folders = [...this.#files.keys()]
     this.#unreadable = names.unreadable
+    this.strays = names.strays.sort(compareKeys)
     this.#about = { size: names.size, others: names.others }
     if (inner.readNow !== undefined) this.readNow = (key, options) => this.#readNow(key, options)
   }

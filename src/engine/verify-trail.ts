@@ -92,6 +92,7 @@ class Verification {
   readonly #chains: ChainSummary[] = []
   readonly #keys = new Map<string, PublicKeyUse>()
   readonly #notChecked: string[] = []
+  readonly #strays: string[] = []
   readonly #found: FoundTrail[] = []
   readonly #known: KnownChain[] = []
   readonly #accepted: AcceptedGaps
@@ -114,7 +115,7 @@ class Verification {
     const discovery = await this.#discover()
     this.#notChecked.push(...otherServices(discovery))
     const run = await this.#prepare(discovery)
-    yield [...unreadableFolders(discovery)]
+    yield [...unreadableFolders(discovery), ...this.#strays.map(strayFinding)]
     const ahead = run.live ? SCOPES_AHEAD : 1
     yield* concatInOrder(discovery.scopes, (scope) => runScope(run, scope), { ahead, buffered: PAGES_BUFFERED }, this.#stop)
     await run.measurer.close()
@@ -133,6 +134,7 @@ class Verification {
       if (named === undefined) continue
       rebuilt.set(source, named)
       this.#notChecked.push(named.sentence)
+      for (const stray of named.strays) this.#strays.push(`${source.name}/${stray}`)
     }
     if (rebuilt.size === 0) return discovery
     return discover(
@@ -332,6 +334,12 @@ function unusable(files: ReadonlyMap<string, string>): string[] {
 function otherServices({ otherServices: names }: Discovery): string[] {
   if (names.length === 0) return []
   return [`The folders of other services (${names.join(', ')}) were not searched for trails that deliver into them.`]
+}
+
+/** Without its folder nobody can say whether it lay among the log files. */
+function strayFinding(object: string): Finding {
+  const subject = { object, organizationId: null, accountId: null, region: null, time: null }
+  return makeFinding(subject, { code: 'LOG_FILE_UNCOVERED', fields: { reason: 'no-chain' } })
 }
 
 function* unreadableFolders(discovery: Discovery): Generator<Finding, void, undefined> {
