@@ -9,7 +9,7 @@ import { type Outcome, verifyTrailCommand } from './support/command.js'
 import { type Fault, faultyStore, objectsOf, send } from './support/faulty-store.js'
 
 const TRAIL = { accounts: 1, regions: 2, hours: 25, logFilesPerHour: 60, logFileBytes: 400 }
-const MOMENTS = 12
+const MOMENTS = 8
 
 /** Runs until a signal comes. The code is null where it came before anybody listened. */
 async function interruptedAfter(
