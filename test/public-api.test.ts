@@ -50,6 +50,7 @@ t.test('the package has two doors', async (t) => {
     'prometheusReport',
     'readPublicKeyFile',
     'readReport',
+    'terminalReport',
     'textReport',
     'verifySignature',
     'verifyTrail',

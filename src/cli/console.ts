@@ -1,9 +1,10 @@
 import type { Writable } from 'node:stream'
 import { styleText } from 'node:util'
 import { escapeTerminal } from '../reports/escape.js'
+import type { TerminalReportOptions } from '../reports/terminal.js'
 
 /** A stream that may be a terminal. */
-export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number }
 
 /** What a command sees of the process: read once, in main.ts. */
 export interface Console {
@@ -16,9 +17,32 @@ export interface Console {
   readonly interrupted: AbortSignal
 }
 
-/** A line for the user on stderr, on one line and safe to show whatever it quotes. */
-export function say(console: Pick<Console, 'stderr'>, message: string): void {
-  console.stderr.write(`verify-trail: ${escapeTerminal(message.replace(/\s*\n\s*/g, ' ').trim())}\n`)
+/** Back to the left edge, over what stands there. */
+export const CLEAR_LINE = '\r\x1b[2K'
+
+/** Whether stderr is a terminal on which a line can be written over. */
+export function isRewritable({ stderr, environment }: Pick<Console, 'stderr' | 'environment'>): boolean {
+  return stderr.isTTY === true && environment['TERM'] !== 'dumb' && !environment['CI']
+}
+
+/** A line for the user on stderr, on one line and safe to show whatever it quotes. A line of progress gives way to it. */
+export function say(console: Pick<Console, 'stderr' | 'environment'>, message: string): void {
+  const above = isRewritable(console) ? CLEAR_LINE : ''
+  console.stderr.write(`${above}verify-trail: ${escapeTerminal(message.replace(/\s*\n\s*/g, ' ').trim())}\n`)
+}
+
+/** The size and letters of the terminal that stdout is; undefined where it is none, or where nobody looks on (`CI`). */
+export function terminalLook({
+  stdout,
+  environment,
+}: Pick<Console, 'stdout' | 'environment'>): TerminalReportOptions | undefined {
+  if (stdout.isTTY !== true || environment['CI']) return undefined
+  const { LC_ALL, LC_CTYPE, LANG } = environment
+  const locale = LC_ALL || LC_CTYPE || LANG || ''
+  // Where letters are two columns wide, a block may be so too.
+  const unicode = /utf-?8/i.test(locale) && !/^(ja|ko|zh)/.test(locale)
+  // Of a terminal that does not know its size, both are 0.
+  return { columns: stdout.columns || 80, rows: stdout.rows || 24, unicode }
 }
 
 /** Whether styleText colours for a stream: it knows NO_COLOR, FORCE_COLOR, pipes and dumb terminals. */

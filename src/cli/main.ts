@@ -27,7 +27,6 @@ function interruption(): AbortSignal {
   const controller = new AbortController()
   const interrupt = () => {
     if (controller.signal.aborted) process.exit(130)
-    process.stderr.write('verify-trail: stopping; the report will be marked interrupted (once more quits at once)\n')
     controller.abort()
   }
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)

@@ -1,73 +1,112 @@
+import { Writable } from 'node:stream'
 import type { Progress } from '../engine/verify-trail.js'
-import { escapeTerminal } from '../reports/escape.js'
-import { formatBytes, formatCount, formatCounted } from '../reports/quantity.js'
-import type { Console, Output } from './console.js'
+import { CLEAR_LINE, type Console, isRewritable, type Output } from './console.js'
+import { Pace } from './pace.js'
+import { progressLine } from './progress-line.js'
 
 const REWRITE_EVERY_MS = 200
+const SAMPLE_EVERY_MS = 1000
 const PLAIN_EVERY_MS = 30_000
-const CLEAR_LINE = '\r\x1b[2K'
+const NEW_LINE = 0x0a
 
 /** Shows on stderr how far a run has come. */
 export interface ProgressDisplay {
   update(progress: Progress): void
-  /** Takes a rewritten line away, so that other text can be printed. It comes back with the next turn. */
-  clear(): void
+  /** Writes to another stream of the same terminal, above a line that is rewritten. */
+  above(output: Output): Writable
   stop(): void
 }
 
-/** One rewritten line on a terminal, else a plain line every 30 seconds; nothing where it is not wanted. */
-export function showProgress({ stderr, environment }: Console, wanted: boolean): ProgressDisplay {
-  if (!wanted) return { update: () => undefined, clear: () => undefined, stop: () => undefined }
-  const rewritten = stderr.isTTY === true && environment['TERM'] !== 'dumb' && !environment['CI']
-  return rewritten ? rewrittenLine(stderr) : plainLines(stderr)
+/** One rewritten line on a terminal, else a plain line now and then; nothing where it is not wanted. */
+export function showProgress(console: Console, wanted: boolean): ProgressDisplay {
+  if (!wanted) return { update: () => undefined, above: (output) => output, stop: () => undefined }
+  return isRewritable(console) ? new RewrittenLine(console.stderr) : new PlainLines(console.stderr)
 }
 
-function rewrittenLine(stderr: Output): ProgressDisplay {
-  let latest: Progress | undefined
-  let shown = false
-  const timer = setInterval(() => {
-    if (!latest) return
-    stderr.write(CLEAR_LINE + describe(latest).slice(0, (stderr.columns ?? 80) - 1))
-    shown = true
-  }, REWRITE_EVERY_MS).unref()
-  const clear = () => {
-    if (shown) stderr.write(CLEAR_LINE)
-    shown = false
+class RewrittenLine implements ProgressDisplay {
+  readonly #stderr: Output
+  readonly #pace = new Pace()
+  readonly #timer: NodeJS.Timeout
+  #latest: Progress | undefined
+  #shown = false
+  /** What was written above ended within a line: there is no place for another. */
+  #withinLine = false
+
+  constructor(stderr: Output) {
+    this.#stderr = stderr
+    this.#timer = setInterval(() => this.#show(), REWRITE_EVERY_MS).unref()
   }
-  return {
-    update: (progress) => {
-      latest = progress
-    },
-    clear,
-    stop: () => {
-      clearInterval(timer)
-      clear()
-    },
+
+  update(progress: Progress): void {
+    const isNews = this.#latest?.phase !== progress.phase
+    this.#latest = progress
+    if (isNews) this.#show()
+  }
+
+  above(output: Output): Writable {
+    return new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        this.#clear()
+        output.write(chunk, (error) => done(error))
+        this.#withinLine = chunk.at(-1) !== NEW_LINE
+        this.#show()
+      },
+    })
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#clear()
+    this.#latest = undefined
+  }
+
+  #show(): void {
+    if (this.#latest === undefined || this.#withinLine) return
+    this.#pace.add(performance.now(), this.#latest)
+    this.#stderr.write(CLEAR_LINE + progressLine(this.#latest, this.#pace, (this.#stderr.columns || 80) - 1))
+    this.#shown = true
+  }
+
+  #clear(): void {
+    if (this.#shown) this.#stderr.write(CLEAR_LINE)
+    this.#shown = false
   }
 }
 
-function plainLines(stderr: Output): ProgressDisplay {
-  let latest: Progress | undefined
-  const timer = setInterval(() => {
-    if (latest) stderr.write(`verify-trail: ${describe(latest)}\n`)
-  }, PLAIN_EVERY_MS).unref()
-  return {
-    update: (progress) => {
-      latest = progress
-    },
-    clear: () => undefined,
-    stop: () => clearInterval(timer),
-  }
-}
+const PLAIN_COLUMNS = 160
 
-/** `at` may hold names from the bucket. */
-function describe({ phase, at, chains, digests, logFiles, bytesRead, findings }: Progress): string {
-  const parts = [
-    formatCounted(chains, 'chain'),
-    formatCounted(digests, 'digest'),
-    formatCounted(logFiles, 'log file'),
-    formatBytes(bytesRead),
-    findings === 0 ? 'no findings' : `${formatCount(findings)} finding${findings === 1 ? '' : 's'}`,
-  ]
-  return `${phase}${at === '' ? '' : ` ${escapeTerminal(at)}`}: ${parts.join(', ')}`
+/** Lines that stay: every 30 seconds, and where someone looks on, whenever something else begins. */
+class PlainLines implements ProgressDisplay {
+  readonly #stderr: Output
+  readonly #pace = new Pace()
+  readonly #timers: readonly NodeJS.Timeout[]
+  #latest: Progress | undefined
+
+  constructor(stderr: Output) {
+    this.#stderr = stderr
+    this.#timers = [setInterval(() => this.#sample(), SAMPLE_EVERY_MS), setInterval(() => this.#say(), PLAIN_EVERY_MS)]
+    for (const timer of this.#timers) timer.unref()
+  }
+
+  update(progress: Progress): void {
+    const begins = this.#latest?.phase !== progress.phase
+    this.#latest = progress
+    if (begins && this.#stderr.isTTY === true) this.#say()
+  }
+
+  above(output: Output): Writable {
+    return output
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearInterval(timer)
+  }
+
+  #sample(): void {
+    if (this.#latest) this.#pace.add(performance.now(), this.#latest)
+  }
+
+  #say(): void {
+    if (this.#latest) this.#stderr.write(`verify-trail: ${progressLine(this.#latest, this.#pace, PLAIN_COLUMNS)}\n`)
+  }
 }

@@ -1,9 +1,11 @@
+import type { Writable } from 'node:stream'
 import type { Result } from '../core/results.js'
 import { type ReportForm, reportWriter } from '../reports/forms.js'
 import type { ReportWriter } from '../reports/report.js'
+import { terminalReport } from '../reports/terminal.js'
 import type { TextReportOptions } from '../reports/text.js'
 import type { ReportCommand } from './arguments.js'
-import { type Console, messageOf, say, showsColours, systemCode } from './console.js'
+import { type Console, messageOf, say, showsColours, systemCode, terminalLook } from './console.js'
 import { WrittenFile } from './written-file.js'
 
 /** Which reports: on stdout, and in files. */
@@ -35,15 +37,17 @@ export class ReportOutputs {
     this.#onAllGone = onAllGone
   }
 
-  /** `onAllGone` is called when no report is left to write: the readers have gone away. */
-  static async open(command: ReportRequest, console: Console, onAllGone: () => void): Promise<ReportOutputs> {
+  /** `onAllGone` is called when no report is left to write: the readers have gone away. `stdout`: what stands for the console's. */
+  static async open(
+    command: ReportRequest,
+    console: Console,
+    onAllGone: () => void,
+    stdout: Writable = console.stdout,
+  ): Promise<ReportOutputs> {
     const outputs = new ReportOutputs(console, onAllGone)
-    const { verbose, quiet } = command
-    const coloured = command.color && showsColours(console.stdout)
-    if (command.form !== null) {
-      const writer = reportWriter(command.form, console.stdout, { verbose, quiet, coloured })
-      outputs.#open.push({ name: 'stdout', form: command.form, writer })
-    }
+    const { form: stdoutForm, verbose } = command
+    if (stdoutForm !== null)
+      outputs.#open.push({ name: 'stdout', form: stdoutForm, writer: writerFor(command, stdoutForm, console, stdout) })
     for (const { path, form } of command.outputs) await outputs.#openFile(path, form, { verbose })
     return outputs
   }
@@ -109,4 +113,12 @@ export class ReportOutputs {
     if (systemCode(error) !== 'EPIPE') say(this.#console, `cannot write the report to ${output.name}: ${messageOf(error)}`)
     if (this.#open.length === 0) this.#onAllGone()
   }
+}
+
+/** Someone who looks on gets what fits a screen, unless all or next to nothing was asked for; a pipe gets the whole. */
+function writerFor({ verbose, quiet, color }: ReportRequest, form: ReportForm, console: Console, stdout: Writable): ReportWriter {
+  const coloured = color && showsColours(console.stdout)
+  const look = terminalLook(console)
+  if (form !== 'text' || look === undefined || verbose || quiet) return reportWriter(form, stdout, { verbose, quiet, coloured })
+  return terminalReport(stdout, { ...look, coloured })
 }

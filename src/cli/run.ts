@@ -6,6 +6,7 @@ import type { ExitCode } from './verify.js'
 
 /** Runs a command line. Never rejects: what went wrong is said on stderr and is exit code 2. */
 export async function runCommandLine(words: readonly string[], console: Console): Promise<ExitCode> {
+  console.interrupted.addEventListener('abort', () => say(console, STOPPING), { once: true })
   try {
     const command = parseArguments(words)
     switch (command.command) {
@@ -33,6 +34,8 @@ export async function runCommandLine(words: readonly string[], console: Console)
     return sayError(error, console)
   }
 }
+
+const STOPPING = 'stopping; the report will be marked interrupted (once more quits at once)'
 
 function sayError(error: unknown, console: Console): 2 {
   if (error instanceof VerifyTrailError) {

@@ -8,7 +8,7 @@ import { type Console, say } from './console.js'
 import { withEvidence } from './evidence.js'
 import { given } from './given.js'
 import { packageSha256 } from './package-hash.js'
-import { type ProgressDisplay, showProgress } from './progress.js'
+import { showProgress } from './progress.js'
 import { ReportOutputs } from './report-outputs.js'
 import { Seal } from './seal.js'
 import { isS3Url } from './sources.js'
@@ -69,14 +69,14 @@ export async function verifyAndReport(
 ): Promise<ExitCode> {
   const readersGone = new AbortController()
   const signal = AbortSignal.any([console.interrupted, readersGone.signal])
-  const outputs = await ReportOutputs.open(command, console, () => readersGone.abort())
   const display = showProgress(console, command.progress && !command.quiet)
-  const streams = console.stdout.isTTY === true && (command.verbose || command.form === 'ndjson')
+  const stdout = console.stdout.isTTY === true ? display.above(console.stdout) : console.stdout
+  const outputs = await ReportOutputs.open(command, console, () => readersGone.abort(), stdout)
   const seen: Seen = { invalid: false }
   try {
     const onProgress = (progress: Progress) => display.update(progress)
     const results = verifyTrail({ ...options, signal, onProgress })
-    await writeAll(results, outputs, seen, streams ? display : undefined)
+    await writeAll(results, outputs, seen)
   } catch (error) {
     display.stop()
     // After a disagreement the report is whole, and says so.
@@ -93,16 +93,10 @@ export async function verifyAndReport(
   return exitCode(console, outputs, seen)
 }
 
-async function writeAll(
-  results: AsyncIterable<Result>,
-  outputs: ReportOutputs,
-  seen: Seen,
-  display: ProgressDisplay | undefined,
-): Promise<void> {
+async function writeAll(results: AsyncIterable<Result>, outputs: ReportOutputs, seen: Seen): Promise<void> {
   for await (const result of results) {
     if (result.kind === 'summary') seen.summary = result
     if (result.kind === 'finding' && result.verdict === 'invalid') seen.invalid = true
-    display?.clear()
     const wait = outputs.write(result)
     if (wait) await wait
   }

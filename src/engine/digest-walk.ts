@@ -9,6 +9,7 @@ import type { UnlistedPart } from '../sources/source.js'
 import { ClaimSpool } from './claim-spool.js'
 import { digestDays, type ForeignDigest, KNOWN_MARGIN, type NamedDigest } from './digest-listing.js'
 import type { Scope } from './discover.js'
+import { EventLoopTurns } from './event-loop.js'
 import { mapInOrder } from './in-order.js'
 import type { Place } from './places.js'
 import type { DigestToRead } from './read-digest.js'
@@ -37,11 +38,14 @@ export async function walkDigests(run: Run, scope: Scope, margin: number = KNOWN
   const end = range.askedEnd ?? (run.live ? range.defaultEnd : null)
   const listing = await run.listings.list(scope, digestDays(range.askedStart, end, margin), run.signal)
   const walk = new DigestWalk(run, end)
+  const named = [...listing.byChain.values()]
+    .map((names) => names.filter(({ name }) => isAround(name, range.askedStart, end, margin)))
+    .filter((digests) => digests.length > 0)
+  run.progress.chains += named.length
+  run.progress.report()
   const chains: CheckedChain[] = []
   let listed = 0
-  for (const names of listing.byChain.values()) {
-    const digests = names.filter(({ name }) => isAround(name, range.askedStart, end, margin))
-    if (digests.length === 0) continue
+  for (const digests of named) {
     listed += digests.length
     chains.push(await walk.chain(digests))
   }
@@ -57,6 +61,7 @@ class DigestWalk {
   readonly claims: ClaimSpool
   readonly #run: Run
   readonly #end: number | null
+  readonly #turns = new EventLoopTurns()
   #ordinal = 0
 
   constructor(run: Run, end: number | null) {
@@ -95,7 +100,11 @@ class DigestWalk {
       },
       options.concurrency,
     )
-    for await (const record of reads) this.#add(chain, record)
+    for await (const record of reads) {
+      this.#add(chain, record)
+      const turn = this.#turns.turn()
+      if (turn) await turn
+    }
   }
 
   /** Claims are put away at once: records are few, claims are many. Of digests that may be large, few are open at a time. */

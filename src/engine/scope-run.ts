@@ -114,7 +114,16 @@ class ScopeRun {
       this.#tallies.set(chain, new ChainTally())
       for (const { record } of chain.chain.digests) this.#chainOf.set(record.ordinal, chain)
     }
-    run.progress.chains += this.#tallies.size
+    run.progress.addListed(this.#listed())
+    run.progress.report()
+  }
+
+  /** How many log files the judged digests list. */
+  #listed(): number {
+    let listed = 0
+    for (const { digests } of this.#tallies.keys())
+      for (const { checked } of digests) if (checked.record.facts.kind === 'content') listed += checked.record.facts.logFiles
+    return listed
   }
 
   async *results(ahead: LogFoldersAhead): AsyncGenerator<readonly ScopeResult[], void, undefined> {

@@ -6,6 +6,7 @@ import { Disagreement } from '../core/disagreement.js'
 import { ExpectedChains } from '../core/expected-chains.js'
 import { makeFinding } from '../core/finding.js'
 import type { Finding, Gap } from '../core/findings.js'
+import { NEVER_SEEN } from '../core/never-seen.js'
 import type { ChainSummary, PublicKeyUse, Result, Summary } from '../core/results.js'
 import { countDigest, countLogFile, RunTally } from '../core/summary.js'
 import { formatTime } from '../core/time.js'
@@ -17,9 +18,11 @@ import { AcceptedGaps } from './accepted-gaps.js'
 import { byName, type NamedSource } from './by-name.js'
 import { SpoolBudget } from './claim-spool.js'
 import { DigestListings } from './digest-listing.js'
-import { type Discovery, discover } from './discover.js'
+import { type Discovery, discover, type Scope } from './discover.js'
+import { EventLoopTurns } from './event-loop.js'
 import { GapEvents } from './gap-events.js'
 import { concatInOrder } from './in-order.js'
+import { interruptedSentences } from './interrupted.js'
 import { type Limit, MeasurerHere } from './measurer.js'
 import { countNotLookedAt, type FoundTrail, hoursNotFound } from './not-found.js'
 import { type ResolvedOptions, resolveOptions, type VerifyTrailOptions } from './options.js'
@@ -61,6 +64,7 @@ export async function* verifyTrail(options: VerifyTrailOptions): AsyncGenerator<
   setMaxListeners(0, signal)
   const verification = new Verification(resolved, signal, startedAt, () => stop.abort())
   let disagreement: Disagreement | undefined
+  const turns = new EventLoopTurns()
   try {
     // Not `yield*`: a log file's way out is as short as it can be.
     for await (const page of verification.pages()) {
@@ -68,6 +72,8 @@ export async function* verifyTrail(options: VerifyTrailOptions): AsyncGenerator<
         if (result.kind === 'scope-end') verification.absorb(result)
         else yield verification.count(result)
       }
+      const turn = turns.turn()
+      if (turn) await turn
     }
   } catch (error) {
     if (error instanceof Disagreement) disagreement = verification.disagreement = error
@@ -96,6 +102,8 @@ class Verification {
   readonly #found: FoundTrail[] = []
   readonly #known: KnownChain[] = []
   readonly #accepted: AcceptedGaps
+  /** Undefined until they are found. */
+  #scopes: readonly Scope[] | undefined
   /** Why digests have no public key that can be used. */
   readonly #keyRefusals = new Set<string>()
   readonly #metadataFrom: { [O in MetadataOrigin]?: number } = {}
@@ -111,8 +119,10 @@ class Verification {
   }
 
   async *pages(): AsyncGenerator<readonly ScopeResult[], void, undefined> {
+    this.#progress.at = this.#options.sources.map(({ name }) => name).join(', ')
     this.#progress.report()
     const discovery = await this.#discover()
+    this.#scopes = discovery.scopes
     this.#notChecked.push(...otherServices(discovery))
     const run = await this.#prepare(discovery)
     yield [...unreadableFolders(discovery), ...this.#strays.map(strayFinding)]
@@ -155,6 +165,8 @@ class Verification {
     const reader = new DigestReader({ publicKeys, metadata, doubleCheck, now, signal, limit, onBytes })
     this.#unusableMetadata = reader.unusableMetadata
     progress.phase = 'reading digests'
+    progress.at = ''
+    progress.scopes = discovery.scopes.length
     progress.report()
     const listings = new DigestListings()
     const { range, notChecked } = await survey({ options: this.#options, discovery, listings, reader, signal })
@@ -212,6 +224,7 @@ class Verification {
   }
 
   absorb(end: ScopeEnd): void {
+    this.#progress.scopesDone++
     this.#chains.push(...end.chains)
     for (const chain of end.chains) this.#tally.addChain(chain)
     this.#notChecked.push(...end.notChecked)
@@ -295,7 +308,7 @@ class Verification {
       return [
         `The run was stopped, because two opinions on one thing differ: nothing here is proven. ${this.disagreement.message}`,
       ]
-    return this.interrupted ? ['The run was interrupted: what is not named here was not checked.'] : []
+    return this.interrupted ? interruptedSentences(this.#scopes, this.#progress.scopesDone) : []
   }
 
   #sentences(): string[] {
@@ -308,18 +321,11 @@ class Verification {
     const buckets = sources.flatMap(({ bucket }) => bucket ?? [])
     const told = [...trailSentences(trailKnowledge, buckets), ...keys, ...this.#notChecked, ...unusable(this.#unusableMetadata)]
     const unused = this.interrupted ? [] : this.#accepted.unused()
-    return [...interrupted, ...told, ...unused, ...ignored, ...ALWAYS]
+    return [...interrupted, ...told, ...unused, ...ignored, ...NEVER_SEEN]
   }
 }
 
 const NAMED_REFUSALS = 20
-
-/** What no run can see. */
-const ALWAYS: readonly string[] = [
-  'Whether other trails, accounts or regions existed cannot be seen here.',
-  'Log files that were listed only by a backfill digest that is no longer here cannot be seen.',
-  'What the trails were configured to record cannot be seen here.',
-]
 
 const NAMED = 10
 

@@ -40,6 +40,13 @@ export class Sink {
     this.#flushSoon ??= setImmediate(() => void this.#flush()?.catch(() => undefined))
   }
 
+  /** Not gathered: for who looks on. */
+  writeNow(text: string): void | Promise<void> {
+    this.#gathered.push(text)
+    this.#size += text.length
+    return this.#flush()
+  }
+
   /** Settles when the stream has taken everything: its last error is not missed. */
   async end(): Promise<void> {
     await this.#flush()

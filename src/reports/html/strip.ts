@@ -1,6 +1,6 @@
 /** Time as a strip: run-length marks in one SVG, the same size however many hours there are. */
+import { type Segment, STATES, type State } from '../states.js'
 import { markup, shownTime } from './markup.js'
-import { type Segment, STATES, type State } from './states.js'
 
 /** The time from the left to the right edge of every strip, milliseconds since the epoch. */
 export interface Scale {

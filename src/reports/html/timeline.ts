@@ -1,10 +1,10 @@
 /** The coverage timeline: a row for each account, opening to its regions and trails. */
 import type { ChainSummary, Summary } from '../../core/results.js'
 import { parseTime } from '../../core/time.js'
+import { chainSegments, type Marks, segments } from '../marks.js'
 import { formatCount, formatCounted } from '../quantity.js'
-import { type Marks, segments } from './marks.js'
+import { rangeOf, type Segment, STATE_MEANINGS, STATES, stateOf } from '../states.js'
 import { html, shownDuration, shownTime } from './markup.js'
-import { type Segment, STATE_MEANINGS, STATES, stateOf } from './states.js'
 import { axis, exact, type Scale, strip } from './strip.js'
 
 /** Rows of chains, over all accounts: the worst accounts first. */
@@ -28,7 +28,7 @@ interface Budget {
 
 export function timeline(summary: Summary, marks: Marks): string {
   const chains = summary.chains.filter(({ kind }) => kind === 'standard')
-  const scale = scaleOf(chains)
+  const scale = rangeOf(chains)
   if (scale === undefined) return '<p>No digest chain is known: there are no hours to show.</p>'
   const accounts = byAccount(chains)
   const budget = { rows: MOST_ROWS, listed: LISTED }
@@ -37,16 +37,6 @@ export function timeline(summary: Summary, marks: Marks): string {
     accountRow(account, scale, marks, budget, accounts.length === 1 || (opened <= 3 && i < opened)),
   )
   return `${legend()}<div class=head><span></span>${axis(scale)}<span></span></div>${rows.join('')}${withoutChain(chains, marks, scale)}`
-}
-
-function scaleOf(chains: readonly ChainSummary[]): Scale | undefined {
-  let start = Number.POSITIVE_INFINITY
-  let end = Number.NEGATIVE_INFINITY
-  for (const chain of chains) {
-    start = Math.min(start, parseTime(chain.startTime) ?? start)
-    end = Math.max(end, parseTime(chain.endTime) ?? end)
-  }
-  return start < end ? { start, end } : undefined
 }
 
 function legend(): string {
@@ -73,15 +63,6 @@ function byAccount(chains: readonly ChainSummary[]): Account[] {
 function verdictOf(chains: readonly ChainSummary[]): ChainSummary['verdict'] {
   if (chains.some(({ verdict }) => verdict === 'invalid')) return 'invalid'
   return chains.every(({ verdict }) => verdict === 'valid') ? 'valid' : 'unverified'
-}
-
-function chainSegments(chain: ChainSummary, marks: Marks): Segment[] {
-  const hours = chain.coverage.map((part) => ({
-    start: parseTime(part.startTime) ?? 0,
-    end: parseTime(part.endTime) ?? 0,
-    state: stateOf(part),
-  }))
-  return [...hours, ...marks.of(chain)]
 }
 
 function accountRow({ name, chains }: Account, scale: Scale, marks: Marks, budget: Budget, open: boolean): string {

@@ -1,7 +1,8 @@
-import type { Finding, Gap } from '../../core/findings.js'
-import { parseTime } from '../../core/time.js'
-import { trailOf } from '../finding-place.js'
-import { type Segment, type State, stateOfCode } from './states.js'
+import type { Finding, Gap } from '../core/findings.js'
+import type { ChainSummary } from '../core/results.js'
+import { parseTime } from '../core/time.js'
+import { trailOf } from './finding-place.js'
+import { type Segment, type State, stateOf, stateOfCode } from './states.js'
 
 /** How many marks are kept over all. Beyond that the strips show coverage alone, which has the same hours. */
 const MOST_MARKS = 100_000
@@ -19,7 +20,7 @@ export interface MarkedScope extends Scope {
   readonly minutes: Map<State, Set<number>>
 }
 
-/** The moments at which something is proven false, for the strips: a set of minutes for each account, region and state. */
+/** The moments at which something is proven false, for timelines: a set of minutes for each account, region and state. */
 export class Marks {
   readonly #scopes = new Map<string, MarkedScope>()
   #count = 0
@@ -53,6 +54,16 @@ export class Marks {
     this.#scopes.set(key, known)
     return known
   }
+}
+
+/** The hours of a chain, and what was found false in them. */
+export function chainSegments(chain: ChainSummary, marks: Marks): Segment[] {
+  const hours = chain.coverage.map((part) => ({
+    start: parseTime(part.startTime) ?? 0,
+    end: parseTime(part.endTime) ?? 0,
+    state: stateOf(part),
+  }))
+  return [...hours, ...marks.of(chain)]
 }
 
 export function segments(scope: MarkedScope | undefined): Segment[] {

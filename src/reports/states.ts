@@ -1,6 +1,7 @@
 /** What hours of a chain are, as the coverage timeline shows them. */
-import type { FindingCode } from '../../core/findings.js'
-import type { CoverageInterval } from '../../core/results.js'
+import type { FindingCode } from '../core/findings.js'
+import type { CoverageInterval } from '../core/results.js'
+import { parseTime } from '../core/time.js'
 
 /** From the mildest to the worst: where two meet in one mark, the worse is shown. */
 export const STATES = ['before', 'proven', 'unverified', 'gap', 'unlisted', 'missing', 'invalid'] as const
@@ -18,11 +19,25 @@ export const STATE_MEANINGS: Readonly<Record<State, string>> = {
   before: 'before the trail’s first digest, or not asked',
 }
 
-export interface Segment {
-  /** Milliseconds since the epoch, half-open. */
+/** Milliseconds since the epoch, half-open. */
+export interface Range {
   readonly start: number
   readonly end: number
+}
+
+export interface Segment extends Range {
   readonly state: State
+}
+
+/** From the earliest start to the latest end; undefined where there are no hours. */
+export function rangeOf(parts: Iterable<{ readonly startTime: string; readonly endTime: string }>): Range | undefined {
+  let start = Number.POSITIVE_INFINITY
+  let end = Number.NEGATIVE_INFINITY
+  for (const part of parts) {
+    start = Math.min(start, parseTime(part.startTime) ?? start)
+    end = Math.max(end, parseTime(part.endTime) ?? end)
+  }
+  return start < end ? { start, end } : undefined
 }
 
 /** The state of an interval of coverage. */
