@@ -44,15 +44,19 @@ export type {
   DigestCounts,
   DigestResult,
   ExpectationsUse,
+  KnownHours,
   LogFileCounts,
   LogFileResult,
   LogFileStatus,
   PublicKeyUse,
   Result,
+  ShardPart,
   Summary,
 } from './core/results.js'
 export { verifySignature } from './core/signature.js'
 export type { Refusal, TrailKnowledge, TrailSettings, TrailStatus } from './core/trail-knowledge.js'
+export { type FailedShard, type MergeOptions, mergeShards, type ShardReport } from './engine/merge-shards.js'
+export type { ShardRequest } from './engine/shard.js'
 export { type Progress, type VerifyTrailOptions, verifyTrail } from './engine/verify-trail.js'
 export { type ErrorCode, VerifyTrailError } from './errors.js'
 export { readPublicKeyFile } from './keys/key-file.js'

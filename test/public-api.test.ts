@@ -40,6 +40,7 @@ t.test('the package has two doors', async (t) => {
     'jsonReport',
     'junitReport',
     'memorySource',
+    'mergeShards',
     'ndjsonReport',
     'ocsfReport',
     'parseDigest',

@@ -2,10 +2,10 @@
 import type { ReportForm } from '../reports/forms.js'
 import { type AttestCommand, parseAttest } from './attest-arguments.js'
 import type { AwsOptions } from './aws-options.js'
-import { diffCommand, exportCommand, keysCommand, reportCommand, verifyCommand } from './command-options.js'
+import { diffCommand, exportCommand, keysCommand, mergeCommand, reportCommand, verifyCommand } from './command-options.js'
 import { checkSources, type PrintCommand, parseWords, usageError } from './parse-words.js'
 import { type NamedOutput, type ReportTarget, reportTargets } from './report-target.js'
-import type { Place, TrailArn } from './values.js'
+import type { Place, Shard, TrailArn } from './values.js'
 
 /** `verify-trail [verify] <source...>` */
 export interface VerifyCommand extends AwsOptions {
@@ -26,6 +26,9 @@ export interface VerifyCommand extends AwsOptions {
   /** Files of what is expected, or reports of earlier runs. */
   readonly expect: readonly string[]
   readonly unvalidatedTrails: boolean
+  /** What is taken as now. */
+  readonly asOf?: Date
+  readonly shard?: Shard
   readonly doubleCheck: boolean
   readonly concurrency?: number
   readonly workers?: number
@@ -83,6 +86,15 @@ export interface DiffCommand {
   readonly color: boolean
 }
 
+/** `verify-trail merge shard-1.json shard-2.json …` */
+export interface MergeCommand extends Omit<ReportCommand, 'command' | 'source'> {
+  readonly command: 'merge'
+  /** The command line, for the report. */
+  readonly words: readonly string[]
+  /** The reports of all shards, in any order. */
+  readonly reports: readonly string[]
+}
+
 interface SharedFlags extends AwsOptions {
   readonly startTime?: Date
   readonly endTime?: Date
@@ -100,6 +112,8 @@ interface VerifyFlags extends SharedFlags {
   readonly metadata?: string
   readonly expect?: readonly string[]
   readonly unvalidatedTrails?: true
+  readonly asOf?: Date
+  readonly shard?: Shard
   readonly doubleCheck?: true
   readonly concurrency?: number
   readonly workers?: number
@@ -120,7 +134,15 @@ interface KeysFlags extends SharedFlags {
   readonly output?: string
 }
 
-export type CommandLine = VerifyCommand | ExportCommand | KeysCommand | ReportCommand | DiffCommand | AttestCommand | PrintCommand
+export type CommandLine =
+  | VerifyCommand
+  | ExportCommand
+  | KeysCommand
+  | ReportCommand
+  | DiffCommand
+  | MergeCommand
+  | AttestCommand
+  | PrintCommand
 
 /** What is to be done. Throws `ERR_INVALID_OPTION` with a sentence for the user. */
 export function parseArguments(words: readonly string[]): CommandLine {
@@ -135,6 +157,8 @@ export function parseArguments(words: readonly string[]): CommandLine {
       return parseExport(rest)
     case 'keys':
       return parseKeys(rest)
+    case 'merge':
+      return parseMerge(rest)
     case 'report':
       return parseReport(rest)
     default:
@@ -149,7 +173,7 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   const flags = command.opts<VerifyFlags>()
   const sources = command.args[0] === 'verify' ? command.args.slice(1) : command.args
   const [misplaced = ''] = command.args
-  if (['attest', 'diff', 'export', 'keys', 'report'].includes(misplaced))
+  if (['attest', 'diff', 'export', 'keys', 'merge', 'report'].includes(misplaced))
     throw usageError(
       `'${misplaced}' comes first: verify-trail ${misplaced} [options] (for a directory of that name: ./${misplaced})`,
     )
@@ -160,6 +184,8 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   }
   if (flags.trailArn !== undefined && flags.trail !== undefined)
     throw usageError('--trail-arn names the trail: leave out --trail')
+  if (flags.shard !== undefined && flags.asOf === undefined)
+    throw usageError('--shard needs --as-of T, the same for all shards: it is what they take as now')
   return { ...verifyOptions(flags, sources), words }
 }
 
@@ -207,6 +233,20 @@ function parseReport(words: readonly string[]): ReportCommand | PrintCommand {
   if (source === undefined || more.length > 0) throw usageError('give one report: verify-trail report report.json -o report.html')
   if (output.length === 0) return { command: 'report', source, form: format ?? 'text', outputs: [], verbose, quiet, color }
   return { command: 'report', source, form: null, outputs: reportTargets(output, format), verbose, quiet, color }
+}
+
+function parseMerge(words: readonly string[]): MergeCommand | PrintCommand {
+  const command = mergeCommand()
+  const printed = parseWords(command, words)
+  if (printed !== undefined) return { command: 'print', text: printed }
+  const flags = command.opts<ReportFlags & { readonly json?: true }>()
+  const { output = [], format, json, verbose = false, quiet = false, color } = flags
+  const reports = command.args
+  if (reports.length === 0) throw usageError('no report: give those of all shards: verify-trail merge shard-1.json shard-2.json')
+  checkSources(reports)
+  const outputs = reportTargets(output, format)
+  const form = json ? 'json' : outputs.length === 0 ? 'text' : null
+  return { command: 'merge', words: ['merge', ...words], reports, form, outputs, verbose, quiet, color }
 }
 
 function parseDiff(words: readonly string[]): DiffCommand | PrintCommand {

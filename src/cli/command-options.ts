@@ -10,6 +10,7 @@ import {
   place,
   region,
   several,
+  shard,
   single,
   text,
   time,
@@ -30,7 +31,7 @@ const REPORT = 'Reports:'
 export function verifyCommand(): Command {
   const command = new Command('verify-trail')
     .usage(
-      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail export <source...> -o evidence.tar\n       verify-trail diff before.json after.json\n       verify-trail attest (check | request | attach) …',
+      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail export <source...> -o evidence.tar\n       verify-trail diff before.json after.json\n       verify-trail merge shard-1.json shard-2.json…\n       verify-trail attest (check | request | attach) …',
     )
     .description('Proves, or disproves, the integrity of AWS CloudTrail logs: digest chains, signatures and every log file.')
     .argument(
@@ -76,6 +77,8 @@ function scopeOptions(): Option[] {
       paths,
     ),
     unvalidatedTrails(),
+    option('--as-of <time>', 'what is taken as now (default: now)', single(time)),
+    option('--shard <i/n>', 'only this one of n parts, to be merged; all with the same --as-of', single(shard)),
   ]
 }
 
@@ -165,7 +168,8 @@ export function exportCommand(): Command {
         single(text),
       ),
     )
-  const isOfReports = (each: Option): boolean => ['output', 'format', 'sign', 'signPassphrase'].includes(each.attributeName())
+  const isOfReports = (each: Option): boolean =>
+    ['output', 'format', 'sign', 'signPassphrase', 'shard'].includes(each.attributeName())
   for (const [heading, options] of verifyOptionGroups()) {
     for (const each of options) if (!isOfReports(each)) command.addOption(each.helpGroup(heading))
   }
@@ -200,6 +204,25 @@ export function diffCommand(): Command {
     .addOption(new Option('--json', 'one JSON object on stdout'))
     .addOption(new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'))
     .addHelpText('after', '\nExit code: 0 nothing is worse, 1 something is, 2 a report cannot be read.')
+}
+
+/** `verify-trail merge`. */
+export function mergeCommand(): Command {
+  const command = new Command('verify-trail merge')
+    .usage('<report.json...> [-o FILE…]')
+    .description(
+      'Makes one report of those of all shards of a run, as if it had been verified in one piece. Without -o: to stdout.',
+    )
+    .argument('[report...]', 'the JSON reports that --shard made')
+    .helpOption('--help', 'print this help')
+    .allowExcessArguments(true)
+    .addOption(new Option('--json', 'one JSON report on stdout'))
+  for (const each of fileOptions()) command.addOption(each)
+  return command
+    .addOption(new Option('-v, --verbose', 'the text report names every finding').conflicts('quiet'))
+    .addOption(new Option('-q, --quiet', 'the text report is the verdict alone'))
+    .addOption(new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'))
+    .addHelpText('after', `\n${EXIT_CODES}`)
 }
 
 function fileOptions(): Option[] {

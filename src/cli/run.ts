@@ -21,6 +21,8 @@ export async function runCommandLine(words: readonly string[], console: Console)
         return await (await import('./export.js')).runExport(command, console)
       case 'keys':
         return await (await import('./keys.js')).runKeys(command, console)
+      case 'merge':
+        return await (await import('./merge.js')).runMerge(command, console)
       case 'report':
         return await (await import('./report.js')).runReport(command, console)
       case 'verify':

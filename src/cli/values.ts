@@ -98,6 +98,21 @@ export function endpointUrl(value: string): string {
   throw new InvalidArgumentError('Give a URL such as https://s3.example.com or http://127.0.0.1:9000.')
 }
 
+/** One of so many parts. */
+export interface Shard {
+  /** From 1. */
+  readonly index: number
+  readonly of: number
+}
+
+const MOST_SHARDS = 1_000_000
+
+export function shard(value: string): Shard {
+  const [, index = 0, of = 0] = (/^(\d{1,7})\/(\d{1,7})$/.exec(value) ?? []).map(Number)
+  if (index >= 1 && index <= of && of <= MOST_SHARDS) return { index, of }
+  throw new InvalidArgumentError(`Give the part and how many there are, such as 3/12: 1/1 to ${MOST_SHARDS}/${MOST_SHARDS}.`)
+}
+
 /** A whole number within bounds. */
 export function wholeNumber(least: number, most: number): (value: string) => number {
   return (value) => {

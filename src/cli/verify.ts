@@ -16,7 +16,7 @@ import { isS3Url } from './sources.js'
 /** 0 valid, 1 invalid, 2 nothing can be said or a report could not be written, 3 unverified or interrupted. */
 export type ExitCode = 0 | 1 | 2 | 3
 
-const EXIT_CODES = { valid: 0, invalid: 1, unverified: 3 } as const
+export const EXIT_CODES = { valid: 0, invalid: 1, unverified: 3 } as const
 
 /** Runs `verify-trail verify`. Rejects with VerifyTrailError where nothing can be said. */
 export async function runVerify(command: VerifyCommand, console: Console): Promise<ExitCode> {
@@ -42,10 +42,20 @@ function checkOutput(path: string, { sources, publicKeys, metadata, expect }: Ve
 
 export function engineOptions(command: VerifyCommand): Omit<VerifyTrailOptions, 'sources'> {
   const { startTime, endTime, accountIds, regions, trailArn, bucket, byName, concurrency, workers } = command
-  const { unvalidatedTrails, doubleCheck } = command
+  const { unvalidatedTrails, doubleCheck, asOf: now, shard } = command
   const trails = trailArn === undefined ? command.trails : [trailArn.name]
   const startedAs = { commandLine: command.words.map(withoutPassword), ...given({ packageSha256: packageSha256() }) }
-  const optional = { startTime, endTime, homeRegion: trailArn?.homeRegion, originalPlace: bucket, byName, concurrency, workers }
+  const optional = {
+    startTime,
+    endTime,
+    homeRegion: trailArn?.homeRegion,
+    originalPlace: bucket,
+    byName,
+    concurrency,
+    workers,
+    now,
+    shard,
+  }
   return { accountIds, regions, trails, unvalidatedTrails, doubleCheck, startedAs, ...given(optional) }
 }
 

@@ -1,7 +1,7 @@
 /** What a run yields, in order. Every field is a fact that was found; nothing here computes a verdict. */
 import type { MetadataOrigin } from './digest-metadata.js'
 import type { AcceptedGap, Expectation } from './expectations.js'
-import type { Acceptance, Finding, FindingCode, Gap, GapReason, Verdict } from './findings.js'
+import type { Acceptance, ChainId, Finding, FindingCode, Gap, GapReason, Verdict } from './findings.js'
 import type { TrailKnowledge } from './trail-knowledge.js'
 
 /** One digest file that was judged. */
@@ -135,6 +135,42 @@ export interface ExpectationsUse {
   readonly accept: readonly (AcceptedGap & { readonly gaps: number })[]
 }
 
+/** Of a run that is split by account and region: which part this is, and what `mergeShards` must know of it. */
+export interface ShardPart {
+  /** From 1. */
+  readonly index: number
+  readonly of: number
+  /** Hex SHA-256 of all that was asked: equal for all shards of a run. */
+  readonly request: string
+  /** Where each shard but the first begins, as `organization/account/region`: equal for all shards of a run. */
+  readonly borders: readonly string[]
+  /** How many accounts and regions there are, the hex SHA-256 of their names, and how many of them this shard verified. */
+  readonly scopes: { readonly found: number; readonly sha256: string; readonly verified: number }
+  /** ISO 8601 UTC: what the run takes as now, the default end of its range, and an export's newest valid digestEndTime. */
+  readonly now: string
+  readonly defaultEnd: string | null
+  readonly newestValid: string | null
+  /** What gaps of no chain are about. */
+  readonly object: string
+  readonly homeRegion: string | null
+  /** The standard chains that have a valid digest, asked for or not, and the hours that are judged of each. */
+  readonly known: readonly KnownHours[]
+  /** Trails with a digest in the range. */
+  readonly trails: readonly { readonly accountId: string; readonly region: string | null; readonly trail: string }[]
+  readonly keyRefusals: readonly string[]
+  /** Digests beside which lies what should be their metadata and is none, and why. */
+  readonly unusableMetadata: readonly (readonly [object: string, why: string])[]
+  /** Files that were ignored, by source: before accounts and regions were looked at, and in all. */
+  readonly ignored: readonly { readonly before: number; readonly all: number }[]
+  readonly notChecked: { readonly first: readonly string[]; readonly scopes: readonly string[] }
+}
+
+/** Half-open [startTime, endTime), ISO 8601 UTC. */
+export interface KnownHours extends ChainId {
+  readonly startTime: string
+  readonly endTime: string
+}
+
 /** The last result of every run: the report but for its list of findings. */
 export interface Summary {
   readonly kind: 'summary'
@@ -176,6 +212,8 @@ export interface Summary {
     readonly findings: { readonly [C in FindingCode]?: number }
   }
   readonly chains: readonly ChainSummary[]
+  /** Only where this is one shard of a run: all else is said of its accounts and regions alone. */
+  readonly shard?: ShardPart
   /** Only where expectations were given. */
   readonly expectations?: ExpectationsUse
   /** Only where CloudTrail was asked about a trail: what it said, or why it did not. */

@@ -11,8 +11,8 @@ export class AcceptedGaps {
     this.#expectations = expectations
   }
 
-  use(entry: number): void {
-    this.#uses.set(entry, (this.#uses.get(entry) ?? 0) + 1)
+  use(entry: number, gaps = 1): void {
+    if (gaps > 0) this.#uses.set(entry, (this.#uses.get(entry) ?? 0) + gaps)
   }
 
   /** What was expected and accepted, with what came of it. */

@@ -1,12 +1,19 @@
 /** What was asked for, or is expected, and is not there: whole accounts, regions and trails, which no chain is left to tell of. */
+import type { RangeRequest } from '../core/chain-range.js'
 import { type Interval, mergeIntervals, uncovered } from '../core/coverage.js'
-import { type ChainNames, type Combination, isNamedBy, nameOf, splitAccepted } from '../core/expected-chains.js'
+import {
+  type ChainNames,
+  type Combination,
+  type ExpectedChains,
+  isNamedBy,
+  nameOf,
+  splitAccepted,
+} from '../core/expected-chains.js'
 import { makeGap } from '../core/finding.js'
 import type { Gap, GapReason } from '../core/findings.js'
 import { formatTime } from '../core/time.js'
 import { deliveredHours } from '../core/trail-knowledge.js'
 import type { ResolvedOptions } from './options.js'
-import type { Run } from './run.js'
 import type { KnownChain } from './scope-run.js'
 
 /** A trail with a digest in the range. */
@@ -16,8 +23,17 @@ export interface FoundTrail {
   readonly trail: string
 }
 
+/** What was asked and is expected. */
+export interface Wanted {
+  readonly asked: Pick<ResolvedOptions, 'accountIds' | 'regions' | 'trails' | 'homeRegion' | 'trailKnowledge'>
+  readonly range: RangeRequest
+  readonly expected: ExpectedChains
+  /** What a gap of no chain is about. */
+  readonly object: string
+}
+
 interface NotFoundContext {
-  readonly run: Run
+  readonly wanted: Wanted
   readonly found: readonly FoundTrail[]
   readonly known: readonly KnownChain[]
 }
@@ -34,39 +50,39 @@ interface Hours extends Interval {
 
 /** Gaps that belong to no chain: first of what was asked for with options, then of what is expected. */
 export function* hoursNotFound(context: NotFoundContext): Generator<NotFound, void, undefined> {
-  const { run, known } = context
+  const { wanted, known } = context
   const range = rangeOf(context)
   const said = new Set<string>()
   for (const names of askedCombinations(context)) {
     said.add(nameOf(names))
-    yield* gaps(run, names, [{ ...range, reason: 'not-found' }])
+    yield* gaps(wanted, names, [{ ...range, reason: 'not-found' }])
   }
-  const isOpen = (names: ChainNames): boolean => !said.has(nameOf(names)) && isLookedAt(run.options, names)
+  const isOpen = (names: ChainNames): boolean => !said.has(nameOf(names)) && isLookedAt(wanted.asked, names)
   const chainsOf = chainsByName(known)
-  for (const combination of run.expected.combinations) {
-    if (isOpen(combination)) yield* gaps(run, combination, expectedHours(combination, chainsOf(combination), run, range))
+  for (const combination of wanted.expected.combinations) {
+    if (isOpen(combination)) yield* gaps(wanted, combination, expectedHours(combination, chainsOf(combination), wanted, range))
   }
-  for (const { chain, start, end } of deliveredHours(run.options.trailKnowledge)) {
+  for (const { chain, start, end } of deliveredHours(wanted.asked.trailKnowledge)) {
     if (!isOpen(chain) || chainsOf(chain).length > 0) continue
-    yield* gaps(run, chain, [{ start: Math.max(start, range.start), end: Math.min(end, range.end), reason: 'not-found' }])
+    yield* gaps(wanted, chain, [{ start: Math.max(start, range.start), end: Math.min(end, range.end), reason: 'not-found' }])
   }
 }
 
 /** How many combinations are expected outside of what was asked for: nothing is said of them. */
-export function countNotLookedAt({ options, expected }: Run): number {
-  return expected.combinations.filter((combination) => !isLookedAt(options, combination)).length
+export function countNotLookedAt({ asked, expected }: Wanted): number {
+  return expected.combinations.filter((combination) => !isLookedAt(asked, combination)).length
 }
 
 /** Where no start was asked: from the first hour that any chain is judged in. */
-function rangeOf({ run, known }: NotFoundContext): Interval {
-  const { askedStart, askedEnd, defaultEnd, now } = run.range
+function rangeOf({ wanted, known }: NotFoundContext): Interval {
+  const { askedStart, askedEnd, defaultEnd, now } = wanted.range
   const first = known.reduce((start, chain) => Math.min(start, chain.start), Number.POSITIVE_INFINITY)
   return { start: askedStart ?? (first === Number.POSITIVE_INFINITY ? 0 : first), end: askedEnd ?? defaultEnd ?? now }
 }
 
 /** Every combination of the values given that matches no digest in the range. */
-function* askedCombinations({ run, found }: NotFoundContext): Generator<ChainNames, void, undefined> {
-  const { accountIds, regions, trails } = run.options
+function* askedCombinations({ wanted, found }: NotFoundContext): Generator<ChainNames, void, undefined> {
+  const { accountIds, regions, trails } = wanted.asked
   if (accountIds.length + regions.length + trails.length === 0) return
   for (const accountId of orAny(accountIds)) {
     for (const region of orAny(regions)) {
@@ -86,7 +102,7 @@ function orAny(values: readonly string[]): readonly (string | null)[] {
 }
 
 /** A run that was narrowed says nothing of the rest. */
-function isLookedAt({ accountIds, regions, trails, homeRegion }: ResolvedOptions, names: ChainNames): boolean {
+function isLookedAt({ accountIds, regions, trails, homeRegion }: Wanted['asked'], names: ChainNames): boolean {
   const isIn = (values: readonly string[], name: string | null): boolean =>
     values.length === 0 || (name !== null && values.includes(name))
   const home = homeRegion === undefined || names.homeRegion === null || names.homeRegion === homeRegion
@@ -114,7 +130,7 @@ function chainsByName(known: readonly KnownChain[]): (names: ChainNames) => read
 function expectedHours(
   { since, until }: Combination,
   chains: readonly KnownChain[],
-  { range: { askedStart } }: Run,
+  { range: { askedStart } }: Wanted,
   range: Interval,
 ): Hours[] {
   const [first, last] = [Math.min(...chains.map(({ start }) => start)), Math.max(...chains.map(({ end }) => end))]
@@ -129,10 +145,9 @@ function expectedHours(
   }))
 }
 
-function* gaps(run: Run, names: ChainNames, all: readonly Hours[]): Generator<NotFound, void, undefined> {
+function* gaps({ object, expected }: Wanted, names: ChainNames, all: readonly Hours[]): Generator<NotFound, void, undefined> {
   const { accountId, region, trail, homeRegion, organizationId = null } = names
-  const object = run.options.sources[0]?.standsFor ?? run.options.sources[0]?.name ?? ''
-  const accepting = run.expected.accepted(names)
+  const accepting = expected.accepted(names)
   for (const one of all) {
     if (one.start >= one.end) continue
     for (const { start, end, reason, accepted } of splitAccepted(one, accepting)) {

@@ -8,6 +8,7 @@ import type { PublicKeySource } from '../keys/key-source.js'
 import type { MetadataFile } from '../sources/metadata-file.js'
 import type { Source } from '../sources/source.js'
 import type { Progress } from './progress.js'
+import type { ShardRequest } from './shard.js'
 
 export interface VerifyTrailOptions {
   /** Where to look. At least one. */
@@ -52,6 +53,8 @@ export interface VerifyTrailOptions {
   readonly maxInflatedBytes?: number
   /** What the run takes as now, and says as its start. @default the clock, read once */
   readonly now?: Date
+  /** Only one part of the run: `mergeShards` makes one report of all of them. All are told the same `now`. @default the whole run */
+  readonly shard?: ShardRequest
   /** How the run was started, for the report. */
   readonly startedAs?: StartedAs
   /** Stops the run: it ends with a summary that says `interrupted`. */
@@ -87,6 +90,7 @@ export interface ResolvedOptions {
   readonly doubleCheck: boolean
   readonly maxInflatedBytes: number
   readonly now: number
+  readonly shard: ShardRequest | undefined
   readonly startedAs: StartedAs
   readonly signal: AbortSignal | undefined
   readonly onProgress: ((progress: Progress) => void) | undefined
@@ -126,6 +130,7 @@ export function resolveOptions(options: VerifyTrailOptions): ResolvedOptions {
     doubleCheck: options.doubleCheck ?? false,
     maxInflatedBytes: integer('maxInflatedBytes', options.maxInflatedBytes ?? DEFAULT_MAX_INFLATED, Number.MAX_SAFE_INTEGER),
     now: (options.now ?? new Date()).getTime(),
+    shard: shard(options.shard, options.now),
     startedAs: options.startedAs ?? {},
     signal: options.signal,
     onProgress: options.onProgress,
@@ -160,6 +165,18 @@ function expectations(value: Expectations | undefined): Expectations | undefined
   const answer = checkExpectations(value)
   if (answer.ok) return answer.expectations
   throw new VerifyTrailError('ERR_INVALID_OPTION', `expectations: ${answer.reason}`)
+}
+
+const MAX_SHARDS = 1_000_000
+
+function shard(value: ShardRequest | undefined, now: Date | undefined): ShardRequest | undefined {
+  if (value === undefined) return undefined
+  const { index, of, borders } = value
+  integer('shard.of', of, MAX_SHARDS)
+  integer('shard.index', index, of)
+  if (now === undefined) refuse('now', undefined, 'the same time for all shards of a run')
+  if (borders !== undefined && borders.length !== of - 1) refuse('shard.borders', borders.length, `${of - 1} borders`)
+  return Object.freeze({ ...value })
 }
 
 function integer(option: string, value: number, max: number, min = 1): number {

@@ -36,6 +36,8 @@ export interface DigestReaderOptions {
   /** Runs a read when the store has room for one more. */
   readonly limit: <T>(read: () => Promise<T>) => Promise<T>
   readonly onBytes: (bytes: number) => void
+  /** Filled with the digests beside which lies what should be their metadata and is none, and why. */
+  readonly unusableMetadata: Map<string, string>
 }
 
 export interface DigestToRead {
@@ -59,8 +61,6 @@ export interface DigestRead {
 }
 
 export class DigestReader {
-  /** Digests beside which lies what should be their metadata and is none, and why. */
-  readonly unusableMetadata: Map<string, string> = new Map()
   readonly #options: DigestReaderOptions
 
   constructor(options: DigestReaderOptions) {
@@ -138,7 +138,7 @@ export class DigestReader {
   #metadata(digest: DigestToRead, body: Digest, carried: Carried): Pick<DigestContent, 'metadata' | 'metadataFrom'> {
     const own = carried.metadata
     if (isOfCloudTrail(own)) return { metadata: own, metadataFrom: carried.metadataFrom ?? 'object' }
-    if (carried.unusableMetadata !== undefined) this.unusableMetadata.set(objectName(digest), carried.unusableMetadata)
+    if (carried.unusableMetadata !== undefined) this.#options.unusableMetadata.set(objectName(digest), carried.unusableMetadata)
     const found = this.#fromFile(digest, body)
     return found === undefined ? { metadata: own, metadataFrom: null } : { metadata: found, metadataFrom: 'file' }
   }

@@ -1,20 +1,17 @@
 /** The run: discover, survey, then every account and region in order. */
 import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
-import type { MetadataOrigin } from '../core/digest-metadata.js'
 import { Disagreement } from '../core/disagreement.js'
 import { ExpectedChains } from '../core/expected-chains.js'
 import { makeFinding } from '../core/finding.js'
-import type { Finding, Gap } from '../core/findings.js'
+import type { Finding } from '../core/findings.js'
 import { NEVER_SEEN } from '../core/never-seen.js'
-import type { ChainSummary, PublicKeyUse, Result, Summary } from '../core/results.js'
-import { countDigest, countLogFile, RunTally } from '../core/summary.js'
+import type { Result, ShardPart, Summary } from '../core/results.js'
 import { formatTime } from '../core/time.js'
 import { deliveredHours, trailSentences } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
 import type { Source } from '../sources/source.js'
 import { VERSION } from '../version.js'
-import { AcceptedGaps } from './accepted-gaps.js'
 import { byName, type NamedSource } from './by-name.js'
 import { SpoolBudget } from './claim-spool.js'
 import { DigestListings } from './digest-listing.js'
@@ -24,12 +21,16 @@ import { GapEvents } from './gap-events.js'
 import { concatInOrder } from './in-order.js'
 import { interruptedSentences } from './interrupted.js'
 import { type Limit, MeasurerHere } from './measurer.js'
-import { countNotLookedAt, type FoundTrail, hoursNotFound } from './not-found.js'
+import type { Wanted } from './not-found.js'
 import { type ResolvedOptions, resolveOptions, type VerifyTrailOptions } from './options.js'
 import { ProgressMeter } from './progress.js'
 import { DigestReader } from './read-digest.js'
 import type { Run } from './run.js'
-import { type KnownChain, runScope, type ScopeEnd, type ScopeResult } from './scope-run.js'
+import { ignoredFiles, notFound } from './run-end.js'
+import { RunTotals } from './run-totals.js'
+import { runScope, type ScopeEnd, type ScopeResult } from './scope-run.js'
+import { shardOf } from './shard.js'
+import { ShardAtWork, shardSentence } from './shard-part.js'
 import { survey } from './survey.js'
 import { WorkerPool } from './worker-pool.js'
 
@@ -93,26 +94,17 @@ class Verification {
   readonly #signal: AbortSignal
   readonly #startedAt: string
   readonly #stop: () => void
-  readonly #tally = new RunTally()
+  readonly #totals: RunTotals
   readonly #progress: ProgressMeter
-  readonly #chains: ChainSummary[] = []
-  readonly #keys = new Map<string, PublicKeyUse>()
-  readonly #notChecked: string[] = []
   readonly #strays: string[] = []
-  readonly #found: FoundTrail[] = []
-  readonly #known: KnownChain[] = []
-  readonly #accepted: AcceptedGaps
-  /** Undefined until they are found. */
+  /** What is to be verified; undefined until it is found. */
   #scopes: readonly Scope[] | undefined
-  /** Why digests have no public key that can be used. */
-  readonly #keyRefusals = new Set<string>()
-  readonly #metadataFrom: { [O in MetadataOrigin]?: number } = {}
-  #unusableMetadata: ReadonlyMap<string, string> = new Map()
+  #shard: ShardAtWork | undefined
 
   constructor(options: ResolvedOptions, signal: AbortSignal, startedAt: string, stop: () => void) {
     this.#stop = stop
     this.#options = options
-    this.#accepted = new AcceptedGaps(options.expectations)
+    this.#totals = new RunTotals(options)
     this.#signal = signal
     this.#startedAt = startedAt
     this.#progress = new ProgressMeter(options.onProgress)
@@ -122,14 +114,19 @@ class Verification {
     this.#progress.at = this.#options.sources.map(({ name }) => name).join(', ')
     this.#progress.report()
     const discovery = await this.#discover()
-    this.#scopes = discovery.scopes
-    this.#notChecked.push(...otherServices(discovery))
-    const run = await this.#prepare(discovery)
-    yield [...unreadableFolders(discovery), ...this.#strays.map(strayFinding)]
+    const { shard } = this.#options
+    const ofShard = shard && shardOf(discovery.scopes, shard)
+    const scopes = ofShard?.scopes ?? discovery.scopes
+    this.#scopes = scopes
+    this.#totals.notChecked.first.push(...otherServices(discovery))
+    const run = await this.#prepare(discovery, scopes)
+    const wanted = wantedOf(run)
+    this.#shard = ofShard && new ShardAtWork(this.#options, ofShard, wanted)
+    if (ofShard === undefined || ofShard.index === 1) yield [...unreadableFolders(discovery), ...this.#strays.map(strayFinding)]
     const ahead = run.live ? SCOPES_AHEAD : 1
-    yield* concatInOrder(discovery.scopes, (scope) => runScope(run, scope), { ahead, buffered: PAGES_BUFFERED }, this.#stop)
+    yield* concatInOrder(scopes, (scope) => runScope(run, scope), { ahead, buffered: PAGES_BUFFERED }, this.#stop)
     await run.measurer.close()
-    yield [...this.#notFound(run)]
+    if (ofShard === undefined) yield notFound(this.#totals, wanted)
   }
 
   /** Exports without an account's folder, or that the operator says so of, are looked at by the names of their files. */
@@ -143,7 +140,7 @@ class Verification {
       const named = await byName(source, signal)
       if (named === undefined) continue
       rebuilt.set(source, named)
-      this.#notChecked.push(named.sentence)
+      this.#totals.notChecked.first.push(named.sentence)
       for (const stray of named.strays) this.#strays.push(`${source.name}/${stray}`)
     }
     if (rebuilt.size === 0) return discovery
@@ -153,7 +150,7 @@ class Verification {
     )
   }
 
-  async #prepare(discovery: Discovery): Promise<Run> {
+  async #prepare(discovery: Discovery, scopes: readonly Scope[]): Promise<Run> {
     const { publicKeys, metadata, doubleCheck, now, concurrency } = this.#options
     const limiter = pLimit(concurrency)
     const limit: Limit = (read) => limiter(read)
@@ -162,15 +159,15 @@ class Verification {
       progress.bytesRead += bytes
     }
     const signal = this.#signal
-    const reader = new DigestReader({ publicKeys, metadata, doubleCheck, now, signal, limit, onBytes })
-    this.#unusableMetadata = reader.unusableMetadata
+    const { unusableMetadata } = this.#totals
+    const reader = new DigestReader({ publicKeys, metadata, doubleCheck, now, signal, limit, onBytes, unusableMetadata })
     progress.phase = 'reading digests'
     progress.at = ''
-    progress.scopes = discovery.scopes.length
+    progress.scopes = scopes.length
     progress.report()
     const listings = new DigestListings()
     const { range, notChecked } = await survey({ options: this.#options, discovery, listings, reader, signal })
-    this.#notChecked.push(...notChecked)
+    this.#totals.notChecked.first.push(...notChecked)
     const live = discovery.places.all.some((place) => place.source.kind === 'store')
     const budget = new SpoolBudget()
     const measuring = { maxInflatedBytes: this.#options.maxInflatedBytes, twice: doubleCheck, signal, limit, concurrency }
@@ -197,77 +194,32 @@ class Verification {
   }
 
   count<R extends Exclude<ScopeResult, ScopeEnd>>(result: R): R {
-    const tally = this.#tally
     const progress = this.#progress
-    if (result.kind === 'digest') {
-      countDigest(tally.digests, result.verdict, result.findings.includes('DIGEST_OUT_OF_CHAIN'))
-      const { metadataFrom } = result
-      if (metadataFrom !== undefined) this.#metadataFrom[metadataFrom] = (this.#metadataFrom[metadataFrom] ?? 0) + 1
-    } else if (result.kind === 'log-file') {
-      countLogFile(tally.logFiles, result.status)
-      tally.read += result.bytesRead
-      tally.inflated += result.bytesInflated
+    this.#totals.add(result)
+    if (result.kind === 'log-file') {
       progress.logFiles++
       progress.bytesRead += result.bytesRead
       progress.phase = 'checking log files'
       progress.at = `${result.accountId} ${result.region ?? ''}`
       progress.report()
-    } else {
-      tally.addFinding(result)
-      if (result.code === 'DIGEST_KEY_UNKNOWN' && result.reason !== undefined && this.#keyRefusals.size < NAMED_REFUSALS)
-        this.#keyRefusals.add(result.reason)
-      progress.findings++
-      if (result.code === 'DIGEST_MISSING') tally.digests.missing++
-      if (result.code === 'DIGEST_OUT_OF_CHAIN' && result.reason !== 'not-linked') countDigest(tally.digests, 'invalid', true)
-    }
+    } else if (result.kind !== 'digest') progress.findings++
     return result
   }
 
   absorb(end: ScopeEnd): void {
     this.#progress.scopesDone++
-    this.#chains.push(...end.chains)
-    for (const chain of end.chains) this.#tally.addChain(chain)
-    this.#notChecked.push(...end.notChecked)
-    this.#known.push(...end.known)
-    for (const entry of end.accepted) this.#accepted.use(entry)
-    for (const trail of end.trails) this.#found.push({ accountId: end.accountId, region: end.region, trail })
-    for (const { key, origin, independent, digests } of end.keys) {
-      const known = this.#keys.get(key.fingerprint)
-      const { fingerprint, sha256, validityStartTime, validityEndTime } = key
-      this.#keys.set(fingerprint, {
-        fingerprint,
-        sha256,
-        validityStartTime: validityStartTime === null ? null : formatTime(validityStartTime),
-        validityEndTime: validityEndTime === null ? null : formatTime(validityEndTime),
-        origin: known?.origin ?? origin,
-        independent: known?.independent ?? independent,
-        digests: (known?.digests ?? 0) + digests,
-      })
-    }
-  }
-
-  /** What was asked for or is expected, and is not there. */
-  *#notFound(run: Run): Generator<Gap, void, undefined> {
-    for (const { gap, accepted } of hoursNotFound({ run, found: this.#found, known: this.#known })) {
-      if (accepted !== undefined) this.#accepted.use(accepted)
-      yield gap
-    }
-    const outside = countNotLookedAt(run)
-    if (outside > 0)
-      this.#notChecked.push(
-        `${outside} of the combinations that are expected lie outside of what was asked for: they were not looked for.`,
-      )
+    this.#totals.addScope(end)
   }
 
   summary(): Summary {
     const { accountIds, regions, trails, startTime, endTime, sources, startedAs, trailKnowledge } = this.#options
-    const { start, end } = provenRange(this.#chains)
-    const tally = this.#tally
+    const totals = this.#totals
+    const shard = this.#shard?.part(totals)
     return {
       kind: 'summary',
       schemaVersion: 1,
       tool: { name: 'verify-trail', version: VERSION },
-      verdict: tally.verdict(this.interrupted),
+      verdict: totals.tally.verdict(this.interrupted),
       request: {
         startTime: startTime === null ? null : formatTime(startTime),
         endTime: endTime === null ? null : formatTime(endTime),
@@ -282,24 +234,17 @@ class Verification {
         node: process.version,
         commandLine: startedAs.commandLine ?? null,
         packageSha256: startedAs.packageSha256 ?? null,
-        metadataFrom: this.#metadataFrom,
+        metadataFrom: totals.metadataFrom,
         interrupted: this.interrupted,
         ...(this.disagreement === undefined ? {} : { disagreement: this.disagreement.message }),
       },
-      summary: {
-        startTime: start,
-        endTime: end,
-        digests: tally.digests,
-        logFiles: tally.logFiles,
-        bytes: { read: tally.read, inflated: tally.inflated },
-        chains: this.#chains.length,
-        findings: tally.findings,
-      },
-      chains: this.#chains,
-      ...this.#accepted.report(),
+      summary: totals.counts(),
+      chains: totals.chains,
+      ...(shard === undefined ? {} : { shard }),
+      ...totals.accepted.report(),
       ...(trailKnowledge.length === 0 ? {} : { trails: trailKnowledge }),
-      publicKeys: [...this.#keys.values()].sort((a, b) => (a.fingerprint < b.fingerprint ? -1 : 1)),
-      notChecked: this.#sentences(),
+      publicKeys: totals.publicKeys,
+      notChecked: this.#sentences(shard),
     }
   }
 
@@ -311,29 +256,25 @@ class Verification {
     return this.interrupted ? interruptedSentences(this.#scopes, this.#progress.scopesDone) : []
   }
 
-  #sentences(): string[] {
-    const ignored = this.#options.sources.flatMap((source) =>
-      (source.ignored ?? 0) > 0 ? [`${source.ignored} files of the operating system, or with metadata, were ignored.`] : [],
-    )
-    const interrupted = this.#endedEarly()
-    const keys = [...this.#keyRefusals].sort().map((reason) => `Digests have no public key that can be used: ${reason}.`)
+  #sentences(shard: ShardPart | undefined): string[] {
     const { sources, trailKnowledge } = this.#options
     const buckets = sources.flatMap(({ bucket }) => bucket ?? [])
-    const told = [...trailSentences(trailKnowledge, buckets), ...keys, ...this.#notChecked, ...unusable(this.#unusableMetadata)]
-    const unused = this.interrupted ? [] : this.#accepted.unused()
-    return [...interrupted, ...told, ...unused, ...ignored, ...NEVER_SEEN]
+    const ofPart = shard === undefined ? [] : [shardSentence(shard)]
+    const ended = !this.interrupted && shard === undefined
+    return [
+      ...this.#endedEarly(),
+      ...ofPart,
+      ...trailSentences(trailKnowledge, buckets),
+      ...this.#totals.sentences(ended),
+      ...ignoredFiles(sources.map(({ ignored = 0 }) => ignored)),
+      ...NEVER_SEEN,
+    ]
   }
 }
 
-const NAMED_REFUSALS = 20
-
-const NAMED = 10
-
-/** What lies beside digests as their metadata, and is none. */
-function unusable(files: ReadonlyMap<string, string>): string[] {
-  const named = [...files].sort(([a], [b]) => (a < b ? -1 : 1))
-  const sentences = named.slice(0, NAMED).map(([object, why]) => `The metadata file beside ${object} was not used: ${why}.`)
-  return named.length > NAMED ? [...sentences, `${named.length - NAMED} more metadata files were not used.`] : sentences
+function wantedOf({ options, range, expected }: Run): Wanted {
+  const [source] = options.sources
+  return { asked: options, range, expected, object: source?.standsFor ?? source?.name ?? '' }
 }
 
 /** What lies in the folders of other services is not listed: a trail may have been made to deliver there. */
@@ -358,16 +299,4 @@ function* unreadableFolders(discovery: Discovery): Generator<Finding, void, unde
     if (digests) yield makeFinding(subject, { code: 'DIGEST_UNREADABLE', fields })
     else yield makeFinding(subject, { code: 'LOG_FILE_UNREADABLE', fields })
   }
-}
-
-/** The latest start and the earliest end among the chains that give hours. */
-function provenRange(chains: readonly ChainSummary[]): { start: string | null; end: string | null } {
-  let start: string | null = null
-  let end: string | null = null
-  for (const chain of chains) {
-    if (chain.kind !== 'standard' || chain.startTime >= chain.endTime) continue
-    if (start === null || chain.startTime > start) start = chain.startTime
-    if (end === null || chain.endTime < end) end = chain.endTime
-  }
-  return { start, end }
 }

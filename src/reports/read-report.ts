@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises'
 import type { Finding, FindingCode, Gap } from '../core/findings.js'
 import { isJsonObject, parseJson } from '../core/json.js'
 import type { Result, Summary } from '../core/results.js'
-import { worstVerdict } from '../core/summary.js'
+import { RunTally, worstVerdict } from '../core/summary.js'
 import { VerifyTrailError } from '../errors.js'
 import { checkSchema, type Schema } from './check-schema.js'
 import { formatBytes } from './quantity.js'
@@ -124,8 +124,7 @@ function completed(summary: Summary): Summary {
 /** What the findings add up to: a report whose verdict is better than its findings, or that lost some, is refused. */
 class Tally {
   readonly #path: string
-  readonly #counts: { [C in FindingCode]?: number } = {}
-  #verdict: Summary['verdict'] = 'valid'
+  readonly #tally = new RunTally()
   #summary: Summary | undefined
 
   constructor(path: string) {
@@ -135,8 +134,7 @@ class Tally {
   add(result: Result): void {
     if (this.#summary !== undefined) throw refused(this.#path, 'there are records after the summary')
     if (result.kind === 'finding' || result.kind === 'gap') {
-      this.#counts[result.code] = (this.#counts[result.code] ?? 0) + 1
-      this.#verdict = worstVerdict(this.#verdict, result.verdict)
+      this.#tally.addFinding(result)
     } else if (result.kind === 'summary') this.#close(result)
   }
 
@@ -146,14 +144,16 @@ class Tally {
 
   #close(summary: Summary): void {
     this.#summary = summary
+    const tally = this.#tally
     const { findings, digests } = summary.summary
-    const codes = new Set([...Object.keys(findings), ...Object.keys(this.#counts)]) as Set<FindingCode>
+    const codes = new Set([...Object.keys(findings), ...Object.keys(tally.findings)]) as Set<FindingCode>
     for (const code of codes) {
-      const [said, found] = [findings[code] ?? 0, this.#counts[code] ?? 0]
+      const [said, found] = [findings[code] ?? 0, tally.findings[code] ?? 0]
       if (said !== found) throw refused(this.#path, `it does not add up: ${found} ${code}, and its summary says ${said}`)
     }
-    let least = summary.chains.reduce((verdict, chain) => worstVerdict(verdict, chain.verdict), this.#verdict)
-    if (digests.valid === 0 || summary.run.interrupted) least = worstVerdict(least, 'unverified')
+    for (const chain of summary.chains) tally.addChain(chain)
+    tally.digests.valid = digests.valid
+    const least = tally.verdict(summary.run.interrupted)
     if (worstVerdict(least, summary.verdict) !== summary.verdict)
       throw refused(this.#path, `it does not add up: its verdict is ${summary.verdict}, its findings and chains make it ${least}`)
   }

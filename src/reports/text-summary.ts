@@ -29,12 +29,21 @@ export function verdictLine(summary: Summary, paint: Paint): string {
   const { startTime, endTime } = summary.summary
   const interrupted = summary.run.interrupted ? 'interrupted, this says nothing about what was not read; ' : ''
   if (summary.verdict === 'invalid') {
-    return paint('red', `INVALID: ${interrupted}${counts(summary, 'invalid') || 'see the findings'}; ${proven(summary)}`)
+    return paint(
+      'red',
+      `INVALID${ofShard(summary)}: ${interrupted}${counts(summary, 'invalid') || 'see the findings'}; ${proven(summary)}`,
+    )
   }
   if (summary.verdict === 'unverified' || summary.run.interrupted) {
-    return paint('yellow', `UNVERIFIED: ${interrupted}${unverified(summary)}; ${proven(summary)}`)
+    return paint('yellow', `UNVERIFIED${ofShard(summary)}: ${interrupted}${unverified(summary)}; ${proven(summary)}`)
   }
-  return paint('green', `valid from ${startTime ?? '?'} to ${endTime ?? '?'}${exceptAccepted(summary)}: ${proven(summary)}`)
+  const hours = `valid from ${startTime ?? '?'} to ${endTime ?? '?'}${ofShard(summary)}${exceptAccepted(summary)}`
+  return paint('green', `${hours}: ${proven(summary)}`)
+}
+
+/** A part of a run says nothing of the rest. */
+function ofShard({ shard }: Summary): string {
+  return shard === undefined ? '' : ` in shard ${shard.index} of ${shard.of}`
 }
 
 /** What is accepted is not proven: never "valid" without it. */

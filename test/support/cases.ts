@@ -14,6 +14,7 @@ import {
   parseExpectations,
   parseMetadata,
   type Result,
+  type ShardRequest,
   type Source,
   verifyTrail,
 } from '../../src/index.js'
@@ -121,6 +122,7 @@ export async function runCase(
     readonly workers?: number
     readonly doubleCheck?: boolean
     readonly byName?: boolean
+    readonly shard?: ShardRequest
   } = {},
 ): Promise<CaseRun> {
   const { startTime, endTime, accountIds, regions, trails, bucket, unvalidatedTrails, expect, now, logFileLimit } = one.options

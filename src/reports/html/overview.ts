@@ -35,13 +35,18 @@ function lead(summary: Summary): string {
   const interrupted = summary.run.interrupted ? ' The run was interrupted: this says nothing about what was not read.' : ''
   switch (shownVerdict(summary)) {
     case 'valid':
-      return `All that was asked is proven ${range(summary)}${exceptAccepted(summary)}.`
+      return `All that was asked${ofShard(summary)} is proven ${range(summary)}${exceptAccepted(summary)}.`
     case 'invalid':
       return `${formatCounted(total(summary, 'invalid'), 'finding')} ${total(summary, 'invalid') === 1 ? 'proves' : 'prove'} that the trail is not as CloudTrail delivered it.${interrupted}`
     case 'unverified':
       if (summary.summary.digests.valid === 0) return `Nothing is proven: no digest could be verified.${interrupted}`
       return `Nothing false was found, and not all is proven.${interrupted}`
   }
+}
+
+/** A part of a run says nothing of the rest. */
+function ofShard({ shard }: Summary): string {
+  return shard === undefined ? '' : ` of shard ${shard.index} of ${shard.of}`
 }
 
 /** What is accepted is not proven. */

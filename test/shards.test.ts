@@ -1,0 +1,235 @@
+/** A run in shards, merged, is the run in one piece. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import fc from 'fast-check'
+import t from 'tap'
+import { bordersOf, scopeName, takeShard } from '../src/engine/shard.js'
+import {
+  directorySource,
+  type Finding,
+  type Gap,
+  mergeShards,
+  type Result,
+  type ShardPart,
+  type ShardReport,
+  type Summary,
+  textReport,
+} from '../src/index.js'
+import { stableJson } from '../src/reports/stable-json.js'
+import { type Case, caseMetadata, caseObjects, casePath, readCases, runCase } from './support/cases.js'
+import { verifyTrailCommand } from './support/command.js'
+
+type Told = Finding | Gap | Summary
+
+const isTold = (result: Result): result is Told => result.kind === 'finding' || result.kind === 'gap' || result.kind === 'summary'
+
+async function verified(one: Case, options: Parameters<typeof runCase>[2]): Promise<Told[]> {
+  const sources = await Promise.all(one.sources.map((folder) => directorySource(join(casePath(one.name), folder))))
+  const { results } = await runCase(one, sources, { ...options, metadata: caseMetadata(one), workers: 0 })
+  return results.filter(isTold)
+}
+
+/** The report of a shard, as it is read back from its file. */
+function shardReport(name: string, results: readonly Told[]): ShardReport {
+  const summary = results.at(-1) as Summary
+  return { name, summary: JSON.parse(JSON.stringify(summary)), findings: () => results.slice(0, -1) as (Finding | Gap)[] }
+}
+
+function withoutRun(results: readonly Told[]): string {
+  return results.map((result) => stableJson(result.kind === 'summary' ? { ...result, run: null } : result)).join('\n')
+}
+
+async function merged(reports: readonly ShardReport[]): Promise<Told[]> {
+  const results: Told[] = []
+  for await (const result of mergeShards(reports)) results.push(result)
+  return results
+}
+
+async function inShards(one: Case, of: number): Promise<ShardReport[]> {
+  const reports: ShardReport[] = []
+  for (let index = 1; index <= of; index++)
+    reports.push(shardReport(`shard-${index}.json`, await verified(one, { shard: { index, of } })))
+  return reports.reverse()
+}
+
+/** How many accounts and regions a case has. */
+function scopesOf(one: Case): number {
+  const names = one.sources.flatMap((folder) => [...caseObjects(join(casePath(one.name), folder)).keys()])
+  return new Set(names.flatMap((name) => /([^/]+)\/CloudTrail[^/]*\/([^/]+)\//.exec(name)?.slice(1).join(' ') ?? [])).size
+}
+
+const cases = readCases().filter(({ only }) => only !== 's3')
+const demo = cases.find(({ name }) => name === 'demo') as Case
+
+t.test('every case with more than one account and region, and every expectation', async (t) => {
+  for (const one of cases.filter((one) => scopesOf(one) > 1 || /^(expected|accepted)-/.test(one.name))) {
+    const whole = withoutRun(await verified(one, {}))
+    t.equal(withoutRun(await merged(await inShards(one, 3))), whole, `${one.name} in 3 shards`)
+  }
+})
+
+t.test('a shard says that it is one, and proves no more', async (t) => {
+  const [third, second, first] = (await inShards(demo, 3)).map(({ summary }) => summary)
+  t.match(first?.notChecked[0], 'This is shard 1 of 3: 1 of the 2 accounts and regions were verified in it')
+  t.equal(second?.verdict, 'unverified', 'an empty one proves nothing')
+  t.strictSame(
+    third?.chains.map(({ region }) => region),
+    ['us-east-1'],
+  )
+  const lines: string[] = []
+  const stream = new Writable({
+    write(chunk, _, done) {
+      lines.push(String(chunk))
+      done()
+    },
+  })
+  const writer = textReport(stream, { quiet: true })
+  await writer.write({ ...(first as Summary), verdict: 'valid' })
+  await writer.end()
+  t.match(lines.join(''), /^valid from \S+ to \S+ in shard 1 of 3: /)
+})
+
+t.test('what is not all shards of one run is refused', async (t) => {
+  const [third, second, first] = (await inShards(demo, 3)) as [ShardReport, ShardReport, ShardReport]
+  const changed = (report: ShardReport, change: (summary: Summary & { shard: ShardPart }) => object): ShardReport => {
+    const summary = report.summary as Summary & { shard: ShardPart }
+    return { ...report, summary: { ...summary, ...change(summary) } }
+  }
+  const whole = shardReport('whole.json', await verified(demo, {}))
+  const [key] = third.summary.publicKeys
+  const rows: [string, readonly ShardReport[], RegExp][] = [
+    ['nothing', [], /there is no report/],
+    ['the report of a whole run', [whole], /whole\.json is the report of no shard/],
+    ['one is missing', [first, third], /of 3 shards these are missing: 2/],
+    [
+      'one twice',
+      [first, second, third, { ...second, name: 'again.json' }],
+      /shard-2\.json and again\.json are both shard 2 of 3/,
+    ],
+    ['another number of shards', [first, ...(await inShards(demo, 2))], /are of 3 and of 2 shards|are of 2 and of 3 shards/],
+    [
+      'another version',
+      [first, second, changed(third, ({ tool }) => ({ tool: { ...tool, version: '9' } }))],
+      /of different versions: \S+ and 9/,
+    ],
+    [
+      'another build',
+      [first, second, changed(third, ({ run }) => ({ run: { ...run, packageSha256: 'ff' } }))],
+      /different builds/,
+    ],
+    [
+      'another source',
+      [first, second, changed(third, ({ run }) => ({ run: { ...run, sources: ['s3://x'] } }))],
+      /of different sources: .* and s3:\/\/x/,
+    ],
+    [
+      'another time',
+      [first, second, changed(third, ({ shard }) => ({ shard: { ...shard, now: '2026-11-02T00:00:00Z' } }))],
+      /different times as now/,
+    ],
+    [
+      'another range',
+      [first, second, changed(third, ({ request }) => ({ request: { ...request, endTime: '2026-11-02T00:00:00Z' } }))],
+      /not asked the same/,
+    ],
+    [
+      'other options',
+      [first, second, changed(third, ({ shard }) => ({ shard: { ...shard, request: '00' } }))],
+      /not asked the same/,
+    ],
+    [
+      'other borders',
+      [first, second, changed(third, ({ shard }) => ({ shard: { ...shard, borders: ['a', 'b'] } }))],
+      /same accounts and regions/,
+    ],
+    [
+      'another newest digest',
+      [first, second, changed(third, ({ shard }) => ({ shard: { ...shard, newestValid: '2026-03-14T00:00:00Z' } }))],
+      /same newest digest/,
+    ],
+    ['interrupted', [first, second, changed(third, ({ run }) => ({ run: { ...run, interrupted: true } }))], /was interrupted/],
+    [
+      'another key of that name',
+      [
+        first,
+        second,
+        changed(third, () => ({ publicKeys: [{ ...key, fingerprint: first.summary.publicKeys[0]?.fingerprint, sha256: 'ff' }] })),
+      ],
+      /another key/,
+    ],
+  ]
+  for (const [name, reports, message] of rows) await t.rejects(merged(reports), { code: 'ERR_MERGE', message }, name)
+})
+
+t.test('a shard that failed leaves the run unverified, and is named', async (t) => {
+  const [, second, first] = await inShards(cases.find(({ name }) => name === 'organization') ?? demo, 3)
+  const results: Told[] = []
+  const reports = [first, second].filter((report) => report !== undefined)
+  for await (const result of mergeShards(reports, { failed: [{ index: 3, reason: 'no way to \x1b[2J' }] })) results.push(result)
+  const summary = results.at(-1) as Summary
+  t.not(summary.verdict, 'valid')
+  t.match(
+    summary.notChecked[0],
+    /^Shard 3 of 3 failed \(no way to .*\): the accounts and regions from \S+ on were not checked\.$/,
+  )
+})
+
+t.test('accounts and regions that appeared meanwhile are told of', async (t) => {
+  const reports = await inShards(demo, 2)
+  const [last] = reports as [ShardReport]
+  const shard = last.summary.shard as ShardPart
+  const grown = { ...last, summary: { ...last.summary, shard: { ...shard, scopes: { ...shard.scopes, sha256: 'ff' } } } }
+  const results = await merged([grown, ...reports.slice(1)])
+  t.match((results.at(-1) as Summary).notChecked[0], 'accounts and regions appeared or vanished')
+})
+
+t.test('borders part the work evenly, and every name lies in one part', (t) => {
+  const weights = fc.dictionary(fc.stringMatching(/^[a-z]{1,6}$/), fc.integer({ min: 0, max: 1000 }), { maxKeys: 40 })
+  const property = fc.property(weights, fc.integer({ min: 1, max: 50 }), (weightOf, of) => {
+    const names = Object.keys(weightOf).sort()
+    const borders = bordersOf(names, of, (name) => weightOf[name] ?? 0)
+    const scopes = names.map((accountId) => ({ organizationId: null, accountId, region: null, parts: [] }))
+    const named = bordersOf(scopes.map(scopeName), of, (name) => weightOf[name.split('/')[1] ?? ''] ?? 0)
+    const parts = Array.from({ length: of }, (_, i) => takeShard(scopes, { index: i + 1, of, borders: named }))
+    const heaviest = Math.max(0, ...Object.values(weightOf))
+    const all = Object.values(weightOf).reduce((sum, weight) => sum + weight, 0)
+    return (
+      borders.length === of - 1 &&
+      parts
+        .flat()
+        .map(({ accountId }) => accountId)
+        .join() === names.join() &&
+      parts.every((part) => part.reduce((sum, { accountId }) => sum + (weightOf[accountId] ?? 0), 0) <= all / of + heaviest)
+    )
+  })
+  fc.assert(property)
+  t.end()
+})
+
+t.test('the command', async (t) => {
+  const folder = t.testdir()
+  const path = casePath('demo')
+  const evidence = [
+    join(path, 'example-trail-logs'),
+    '--public-keys',
+    join(path, 'public-keys.json'),
+    '--metadata',
+    join(path, 'metadata.json'),
+  ]
+  const asOf = ['--as-of', '2026-04-01', '-q']
+  const file = (name: string) => join(folder, name)
+  for (const i of [1, 2])
+    t.equal((await verifyTrailCommand([...evidence, ...asOf, '--shard', `${i}/2`, '-o', file(`${i}.json`)])).code, 1)
+  await verifyTrailCommand([...evidence, ...asOf, '-o', file('whole.json')])
+  const { code } = await verifyTrailCommand(['merge', file('2.json'), file('1.json'), '-o', file('merged.json')])
+  t.equal(code, 1, 'the exit code of the whole')
+  const read = (name: string) => ({ ...JSON.parse(readFileSync(file(name), 'utf8')), run: null })
+  t.strictSame(read('merged.json'), read('whole.json'))
+  const bad = await verifyTrailCommand(['merge', file('2.json')])
+  t.equal(bad.code, 2)
+  t.match(bad.stderr, 'of 2 shards these are missing: 1')
+  t.match((await verifyTrailCommand([...evidence, '--shard', '1/2'])).stderr, '--shard needs --as-of T')
+  t.match((await verifyTrailCommand([...evidence, ...asOf, '--shard', '3/2'])).stderr, 'such as 3/12')
+  t.match((await verifyTrailCommand(['merge'])).stderr, 'no report')
+})
