@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'ERR_REPORT'
   /** An export cannot be written, or is there already. */
   | 'ERR_EXPORT'
+  /** A plan that cannot be read, or is none. */
+  | 'ERR_PLAN'
   /** Reports that are not those of all shards of one run. */
   | 'ERR_MERGE'
   /** A key or certificate for sealing reports cannot be used. */

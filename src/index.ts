@@ -56,6 +56,13 @@ export type {
 export { verifySignature } from './core/signature.js'
 export type { Refusal, TrailKnowledge, TrailSettings, TrailStatus } from './core/trail-knowledge.js'
 export { type FailedShard, type MergeOptions, mergeShards, type ShardReport } from './engine/merge-shards.js'
+export {
+  type PlannedChain,
+  type PlannedObjects,
+  type PlannedScope,
+  planTrail,
+  type TrailPlan,
+} from './engine/plan-trail.js'
 export type { ShardRequest } from './engine/shard.js'
 export { type Progress, type VerifyTrailOptions, verifyTrail } from './engine/verify-trail.js'
 export { type ErrorCode, VerifyTrailError } from './errors.js'

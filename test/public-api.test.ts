@@ -48,6 +48,7 @@ t.test('the package has two doors', async (t) => {
     'parseMetadata',
     'parseObjectKey',
     'parsePublicKeyList',
+    'planTrail',
     'prometheusReport',
     'readPublicKeyFile',
     'readReport',

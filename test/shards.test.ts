@@ -1,15 +1,17 @@
 /** A run in shards, merged, is the run in one piece. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import fc from 'fast-check'
 import t from 'tap'
+import { generate } from '../bench/generated-source.js'
 import { bordersOf, scopeName, takeShard } from '../src/engine/shard.js'
 import {
   directorySource,
   type Finding,
   type Gap,
   mergeShards,
+  planTrail,
   type Result,
   type ShardPart,
   type ShardReport,
@@ -232,4 +234,56 @@ t.test('the command', async (t) => {
   t.match((await verifyTrailCommand([...evidence, '--shard', '1/2'])).stderr, '--shard needs --as-of T')
   t.match((await verifyTrailCommand([...evidence, ...asOf, '--shard', '3/2'])).stderr, 'such as 3/12')
   t.match((await verifyTrailCommand(['merge'])).stderr, 'no report')
+  const plan = file('plan.json')
+  t.equal((await verifyTrailCommand(['plan', evidence[0] ?? '', '-o', plan])).code, 0)
+  const planned = await verifyTrailCommand([...evidence, ...asOf, '--shard', '2/2', '--plan', plan, '-o', file('2.json')])
+  t.equal(planned.code, 1)
+  t.match(
+    (await verifyTrailCommand(['merge', file('2.json'), file('1.json')])).code,
+    1,
+    'the plan parts them as they are parted without',
+  )
+  writeFileSync(plan, '{"schemaVersion":1,"scopes":[{"accountId":"x"}]}')
+  const noPlan = await verifyTrailCommand([...evidence, ...asOf, '--shard', '2/2', '--plan', plan])
+  t.equal(noPlan.code, 2)
+  t.match(noPlan.stderr, /is no plan: make it with verify-trail plan/)
+})
+
+t.test('a plan says what a run would read, and reads nothing', async (t) => {
+  const { source, startTime, endTime, counts } = generate({
+    accounts: 2,
+    regions: 2,
+    hours: 5,
+    logFilesPerHour: 3,
+    kind: 'store',
+  })
+  const read = source.read.bind(source)
+  let reads = 0
+  source.read = (...args) => {
+    reads++
+    return read(...args)
+  }
+  const plan = await planTrail({ sources: [source], startTime, endTime })
+  t.equal(reads, 0)
+  t.ok(counts.requests > 0)
+  t.equal(plan.logFiles.objects, 2 * 2 * 5 * 3)
+  t.equal(plan.scopes.length, 4)
+  const [scope] = plan.scopes
+  t.equal(scope?.chains[0]?.digests, 6, 'the one before the range is read for its claims')
+  t.strictSame(scope?.chains[0]?.gaps, [])
+  t.ok((scope?.digests.bytes ?? 0) > 0)
+  const { stdout } = await verifyTrailCommand(['plan', join(casePath('demo'), 'example-trail-logs')])
+  t.match(
+    stdout,
+    /\nHours without a digest\n {2}2026-03-14T13:08:27Z to 2026-03-14T13:43:27Z {2}111122223333 eu-west-1 management-events\n/,
+  )
+  t.match(stdout, /\n27 digests \(28\.3 kB\) and 30 log files \(22\.5 kB\) in 2 accounts and regions\n/)
+  const { stdout: json } = await verifyTrailCommand([
+    'plan',
+    join(casePath('demo'), 'example-trail-logs'),
+    '--region',
+    'us-east-1',
+    '--json',
+  ])
+  t.match(JSON.parse(json), { schemaVersion: 1, scopes: [{ region: 'us-east-1' }], logFiles: { objects: 19 } })
 })

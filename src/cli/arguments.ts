@@ -2,7 +2,15 @@
 import type { ReportForm } from '../reports/forms.js'
 import { type AttestCommand, parseAttest } from './attest-arguments.js'
 import type { AwsOptions } from './aws-options.js'
-import { diffCommand, exportCommand, keysCommand, mergeCommand, reportCommand, verifyCommand } from './command-options.js'
+import {
+  diffCommand,
+  exportCommand,
+  keysCommand,
+  mergeCommand,
+  planCommand,
+  reportCommand,
+  verifyCommand,
+} from './command-options.js'
 import { checkSources, type PrintCommand, parseWords, usageError } from './parse-words.js'
 import { type NamedOutput, type ReportTarget, reportTargets } from './report-target.js'
 import type { Place, Shard, TrailArn } from './values.js'
@@ -29,6 +37,8 @@ export interface VerifyCommand extends AwsOptions {
   /** What is taken as now. */
   readonly asOf?: Date
   readonly shard?: Shard
+  /** File of the plan that says where shards begin. */
+  readonly plan?: string
   readonly doubleCheck: boolean
   readonly concurrency?: number
   readonly workers?: number
@@ -95,6 +105,21 @@ export interface MergeCommand extends Omit<ReportCommand, 'command' | 'source'> 
   readonly reports: readonly string[]
 }
 
+/** `verify-trail plan <source...>` */
+export interface PlanCommand extends AwsOptions {
+  readonly command: 'plan'
+  readonly sources: readonly string[]
+  readonly startTime?: Date
+  readonly endTime?: Date
+  readonly accountIds: readonly string[]
+  readonly regions: readonly string[]
+  readonly trails: readonly string[]
+  readonly asOf?: Date
+  readonly byName?: true
+  readonly json: boolean
+  readonly output?: string
+}
+
 interface SharedFlags extends AwsOptions {
   readonly startTime?: Date
   readonly endTime?: Date
@@ -114,6 +139,7 @@ interface VerifyFlags extends SharedFlags {
   readonly unvalidatedTrails?: true
   readonly asOf?: Date
   readonly shard?: Shard
+  readonly plan?: string
   readonly doubleCheck?: true
   readonly concurrency?: number
   readonly workers?: number
@@ -141,6 +167,7 @@ export type CommandLine =
   | ReportCommand
   | DiffCommand
   | MergeCommand
+  | PlanCommand
   | AttestCommand
   | PrintCommand
 
@@ -159,6 +186,8 @@ export function parseArguments(words: readonly string[]): CommandLine {
       return parseKeys(rest)
     case 'merge':
       return parseMerge(rest)
+    case 'plan':
+      return parsePlan(rest)
     case 'report':
       return parseReport(rest)
     default:
@@ -173,7 +202,7 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   const flags = command.opts<VerifyFlags>()
   const sources = command.args[0] === 'verify' ? command.args.slice(1) : command.args
   const [misplaced = ''] = command.args
-  if (['attest', 'diff', 'export', 'keys', 'merge', 'report'].includes(misplaced))
+  if (['attest', 'diff', 'export', 'keys', 'merge', 'plan', 'report'].includes(misplaced))
     throw usageError(
       `'${misplaced}' comes first: verify-trail ${misplaced} [options] (for a directory of that name: ./${misplaced})`,
     )
@@ -186,6 +215,7 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
     throw usageError('--trail-arn names the trail: leave out --trail')
   if (flags.shard !== undefined && flags.asOf === undefined)
     throw usageError('--shard needs --as-of T, the same for all shards: it is what they take as now')
+  if (flags.plan !== undefined && flags.shard === undefined) throw usageError('--plan is for --shard: give both')
   return { ...verifyOptions(flags, sources), words }
 }
 
@@ -233,6 +263,20 @@ function parseReport(words: readonly string[]): ReportCommand | PrintCommand {
   if (source === undefined || more.length > 0) throw usageError('give one report: verify-trail report report.json -o report.html')
   if (output.length === 0) return { command: 'report', source, form: format ?? 'text', outputs: [], verbose, quiet, color }
   return { command: 'report', source, form: null, outputs: reportTargets(output, format), verbose, quiet, color }
+}
+
+function parsePlan(words: readonly string[]): PlanCommand | PrintCommand {
+  const command = planCommand()
+  const printed = parseWords(command, words)
+  if (printed !== undefined) return { command: 'print', text: printed }
+  const flags = command.opts<Omit<VerifyFlags, 'output'> & { readonly output?: string }>()
+  const { accountId: accountIds = [], region: regions = [], trail: trails = [], json = false, ...others } = flags
+  const sources = command.args
+  checkRange(others)
+  checkSources(sources)
+  if (sources.length === 0)
+    throw usageError('no source: give s3://bucket[/prefix] or an exported bucket (a directory or an archive)')
+  return { ...others, command: 'plan', sources, accountIds, regions, trails, json }
 }
 
 function parseMerge(words: readonly string[]): MergeCommand | PrintCommand {

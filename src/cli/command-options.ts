@@ -31,7 +31,7 @@ const REPORT = 'Reports:'
 export function verifyCommand(): Command {
   const command = new Command('verify-trail')
     .usage(
-      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail export <source...> -o evidence.tar\n       verify-trail diff before.json after.json\n       verify-trail merge shard-1.json shard-2.json…\n       verify-trail attest (check | request | attach) …',
+      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail export <source...> -o evidence.tar\n       verify-trail plan <source...> -o plan.json\n       verify-trail diff before.json after.json\n       verify-trail merge shard-1.json shard-2.json…\n       verify-trail attest (check | request | attach) …',
     )
     .description('Proves, or disproves, the integrity of AWS CloudTrail logs: digest chains, signatures and every log file.')
     .argument(
@@ -68,19 +68,30 @@ function scopeOptions(): Option[] {
       'the trail with this ARN; where no source is given, CloudTrail is asked for its bucket',
       single(trailArn),
     ),
-    option('--account-id <ids>', 'only these accounts (repeatable, or a,b,c)', several(accountId)),
-    option('--region <names>', 'only these source regions (repeatable, or a,b,c)', several(region)),
-    option('--trail <names>', 'only these trails (repeatable, or a,b,c)', several(trailName)),
+    ...namesOptions(),
     option(
       '--expect <file>',
       'JSON: accounts, regions and trails that must be there, and gaps that are accepted; or an earlier report (repeatable)',
       paths,
     ),
     unvalidatedTrails(),
-    option('--as-of <time>', 'what is taken as now (default: now)', single(time)),
+    asOf(),
     option('--shard <i/n>', 'only this one of n parts, to be merged; all with the same --as-of', single(shard)),
+    option('--plan <file>', 'with --shard: the plan whose work is parted evenly, the same for all shards', single(text)),
   ]
 }
+
+function namesOptions(): Option[] {
+  return [
+    option('--account-id <ids>', 'only these accounts (repeatable, or a,b,c)', several(accountId)),
+    option('--region <names>', 'only these source regions (repeatable, or a,b,c)', several(region)),
+    option('--trail <names>', 'only these trails (repeatable, or a,b,c)', several(trailName)),
+  ]
+}
+
+const asOf = (): Option => option('--as-of <time>', 'what is taken as now (default: now)', single(time))
+const byName = (): Option =>
+  new Option('--by-name', 'the folders of an export are not the bucket’s: go by the names of the files')
 
 function rangeOptions(): Option[] {
   return [
@@ -106,7 +117,7 @@ function evidenceOptions(): Option[] {
     ),
     option('--metadata <file>', 'JSON with the S3 user metadata of the objects of an export', single(text)),
     option('--bucket <name[/prefix]>', 'the original place of an export or of a replica bucket', single(place)),
-    new Option('--by-name', 'the folders of an export are not the bucket’s: go by the names of the files'),
+    byName(),
   ]
 }
 
@@ -169,7 +180,7 @@ export function exportCommand(): Command {
       ),
     )
   const isOfReports = (each: Option): boolean =>
-    ['output', 'format', 'sign', 'signPassphrase', 'shard'].includes(each.attributeName())
+    ['output', 'format', 'sign', 'signPassphrase', 'shard', 'plan'].includes(each.attributeName())
   for (const [heading, options] of verifyOptionGroups()) {
     for (const each of options) if (!isOfReports(each)) command.addOption(each.helpGroup(heading))
   }
@@ -204,6 +215,23 @@ export function diffCommand(): Command {
     .addOption(new Option('--json', 'one JSON object on stdout'))
     .addOption(new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'))
     .addHelpText('after', '\nExit code: 0 nothing is worse, 1 something is, 2 a report cannot be read.')
+}
+
+/** `verify-trail plan`. */
+export function planCommand(): Command {
+  const command = new Command('verify-trail plan')
+    .usage('<source...> [-o plan.json] [options]')
+    .description(
+      'What a run would read: chains, hours without a digest, objects and bytes, by their names. No log file is read, and no digest.',
+    )
+    .argument('[source...]', 's3://bucket[/prefix], or an exported bucket')
+    .helpOption('--help', 'print this help')
+    .allowExcessArguments(true)
+  for (const each of [...rangeOptions(), ...namesOptions(), asOf(), byName(), ...awsOptions()]) command.addOption(each)
+  return command
+    .addOption(new Option('--json', 'the plan as JSON on stdout'))
+    .addOption(option('-o, --output <file>', 'the plan as JSON, for --plan', single(text)))
+    .addHelpText('after', '\nExit code: 0 listed, 2 not, 3 something could not be listed.')
 }
 
 /** `verify-trail merge`. */

@@ -23,6 +23,8 @@ export async function runCommandLine(words: readonly string[], console: Console)
         return await (await import('./keys.js')).runKeys(command, console)
       case 'merge':
         return await (await import('./merge.js')).runMerge(command, console)
+      case 'plan':
+        return await (await import('./plan.js')).runPlan(command, console)
       case 'report':
         return await (await import('./report.js')).runReport(command, console)
       case 'verify':

@@ -8,6 +8,7 @@ import { type Console, say } from './console.js'
 import { withEvidence } from './evidence.js'
 import { given } from './given.js'
 import { packageSha256 } from './package-hash.js'
+import { bordersOfPlan, readPlan } from './plan-file.js'
 import { showProgress } from './progress.js'
 import { ReportOutputs } from './report-outputs.js'
 import { Seal } from './seal.js'
@@ -22,8 +23,8 @@ export const EXIT_CODES = { valid: 0, invalid: 1, unverified: 3 } as const
 export async function runVerify(command: VerifyCommand, console: Console): Promise<ExitCode> {
   for (const { path } of command.outputs) checkOutput(path, command)
   const seal = command.sign === undefined ? undefined : await Seal.open(command.sign, command.signPassphrase)
-  return withEvidence(command, console, (evidence) =>
-    verifyAndReport(command, console, { ...engineOptions(command), ...evidence }, seal),
+  return withEvidence(command, console, async (evidence) =>
+    verifyAndReport(command, console, { ...engineOptions(command), ...evidence, ...(await shardOptions(command)) }, seal),
   )
 }
 
@@ -42,7 +43,7 @@ function checkOutput(path: string, { sources, publicKeys, metadata, expect }: Ve
 
 export function engineOptions(command: VerifyCommand): Omit<VerifyTrailOptions, 'sources'> {
   const { startTime, endTime, accountIds, regions, trailArn, bucket, byName, concurrency, workers } = command
-  const { unvalidatedTrails, doubleCheck, asOf: now, shard } = command
+  const { unvalidatedTrails, doubleCheck, asOf: now } = command
   const trails = trailArn === undefined ? command.trails : [trailArn.name]
   const startedAs = { commandLine: command.words.map(withoutPassword), ...given({ packageSha256: packageSha256() }) }
   const optional = {
@@ -54,9 +55,13 @@ export function engineOptions(command: VerifyCommand): Omit<VerifyTrailOptions, 
     concurrency,
     workers,
     now,
-    shard,
   }
   return { accountIds, regions, trails, unvalidatedTrails, doubleCheck, startedAs, ...given(optional) }
+}
+
+async function shardOptions({ shard, plan }: VerifyCommand): Promise<Pick<VerifyTrailOptions, 'shard'>> {
+  if (shard === undefined) return {}
+  return { shard: { ...shard, ...(plan !== undefined && { borders: bordersOfPlan(await readPlan(plan), shard.of) }) } }
 }
 
 /** The report names every argument; a password in a URL is none of its readers' business. */

@@ -200,6 +200,11 @@ export class NamedSource implements Source {
     yield page
   }
 
+  sizeOf(key: string): number | undefined {
+    const [file] = this.#filesOf(key)
+    return file === undefined ? undefined : this.#inner.sizeOf?.(file.key)
+  }
+
   /** Of several files of one name all are read: they must be equal. */
   async read(key: string, options: ReadOptions = {}): Promise<ReadAnswer> {
     const files = this.#filesOf(key)

@@ -10,13 +10,12 @@ import type { Result, ShardPart, Summary } from '../core/results.js'
 import { formatTime } from '../core/time.js'
 import { deliveredHours, trailSentences } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
-import type { Source } from '../sources/source.js'
 import { VERSION } from '../version.js'
-import { byName, type NamedSource } from './by-name.js'
 import { SpoolBudget } from './claim-spool.js'
 import { DigestListings } from './digest-listing.js'
-import { type Discovery, discover, type Scope } from './discover.js'
+import type { Discovery, Scope } from './discover.js'
 import { EventLoopTurns } from './event-loop.js'
+import { find } from './find.js'
 import { GapEvents } from './gap-events.js'
 import { concatInOrder } from './in-order.js'
 import { interruptedSentences } from './interrupted.js'
@@ -96,7 +95,6 @@ class Verification {
   readonly #stop: () => void
   readonly #totals: RunTotals
   readonly #progress: ProgressMeter
-  readonly #strays: string[] = []
   /** What is to be verified; undefined until it is found. */
   #scopes: readonly Scope[] | undefined
   #shard: ShardAtWork | undefined
@@ -113,41 +111,20 @@ class Verification {
   async *pages(): AsyncGenerator<readonly ScopeResult[], void, undefined> {
     this.#progress.at = this.#options.sources.map(({ name }) => name).join(', ')
     this.#progress.report()
-    const discovery = await this.#discover()
+    const { discovery, byName, strays } = await find(this.#options, this.#signal)
     const { shard } = this.#options
     const ofShard = shard && shardOf(discovery.scopes, shard)
     const scopes = ofShard?.scopes ?? discovery.scopes
     this.#scopes = scopes
-    this.#totals.notChecked.first.push(...otherServices(discovery))
+    this.#totals.notChecked.first.push(...byName, ...otherServices(discovery))
     const run = await this.#prepare(discovery, scopes)
     const wanted = wantedOf(run)
     this.#shard = ofShard && new ShardAtWork(this.#options, ofShard, wanted)
-    if (ofShard === undefined || ofShard.index === 1) yield [...unreadableFolders(discovery), ...this.#strays.map(strayFinding)]
+    if (ofShard === undefined || ofShard.index === 1) yield [...unreadableFolders(discovery), ...strays.map(strayFinding)]
     const ahead = run.live ? SCOPES_AHEAD : 1
     yield* concatInOrder(scopes, (scope) => runScope(run, scope), { ahead, buffered: PAGES_BUFFERED }, this.#stop)
     await run.measurer.close()
     if (ofShard === undefined) yield notFound(this.#totals, wanted)
-  }
-
-  /** Exports without an account's folder, or that the operator says so of, are looked at by the names of their files. */
-  async #discover(): Promise<Discovery> {
-    const { accountIds, regions, sources, byName: asked } = this.#options
-    const signal = this.#signal
-    const discovery = await discover(sources, { accountIds, regions, signal })
-    const rebuilt = new Map<Source, NamedSource>()
-    for (const source of sources) {
-      if (source.kind === 'store' || (discovery.withAccounts.has(source) && !asked)) continue
-      const named = await byName(source, signal)
-      if (named === undefined) continue
-      rebuilt.set(source, named)
-      this.#totals.notChecked.first.push(named.sentence)
-      for (const stray of named.strays) this.#strays.push(`${source.name}/${stray}`)
-    }
-    if (rebuilt.size === 0) return discovery
-    return discover(
-      sources.map((source) => rebuilt.get(source) ?? source),
-      { accountIds, regions, signal },
-    )
   }
 
   async #prepare(discovery: Discovery, scopes: readonly Scope[]): Promise<Run> {

@@ -148,6 +148,12 @@ class DirectorySource implements Source {
     })
   }
 
+  sizeOf(key: string): number | undefined {
+    if (this.#checkPlace(key) !== undefined) return undefined
+    const stats = lstatSync(this.#root + key, { throwIfNoEntry: false })
+    return stats?.isFile() ? stats.size : undefined
+  }
+
   #read(key: string, options: ReadOptions, allocate: (size: number) => Uint8Array): ReadAnswer {
     options.signal?.throwIfAborted()
     const problem = this.#checkPlace(key)

@@ -157,6 +157,8 @@ export interface Source {
    * whole body is only good until the next call.
    */
   readNow?(key: string, options?: ReadOptions): ReadAnswer
+  /** Bytes of an object as stored, where listings do not tell; undefined where it cannot be had. */
+  sizeOf?(key: string): number | undefined
   /** Another bucket of the same store, where it can be had: only asked on the word of a valid digest. */
   otherBucket?(bucket: string): Source | undefined
   /** Where versions of objects may be had: asked for what is missing or was changed. */

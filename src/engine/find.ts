@@ -1,0 +1,35 @@
+/** What a run is over: the accounts and regions of all sources, by their folders or by the names of their files. */
+import type { Source } from '../sources/source.js'
+import { byName, type NamedSource } from './by-name.js'
+import { type Discovery, discover } from './discover.js'
+import type { ResolvedOptions } from './options.js'
+
+export interface Found {
+  readonly discovery: Discovery
+  /** What is to be said of exports that were looked at by names. */
+  readonly byName: readonly string[]
+  /** Files there that may have been log files. */
+  readonly strays: readonly string[]
+}
+
+/** Exports without an account's folder, or that the operator says so of, are looked at by the names of their files. */
+export async function find(options: ResolvedOptions, signal: AbortSignal): Promise<Found> {
+  const { accountIds, regions, sources, byName: asked } = options
+  const discovery = await discover(sources, { accountIds, regions, signal })
+  const rebuilt = new Map<Source, NamedSource>()
+  for (const source of sources) {
+    if (source.kind === 'store' || (discovery.withAccounts.has(source) && !asked)) continue
+    const named = await byName(source, signal)
+    if (named !== undefined) rebuilt.set(source, named)
+  }
+  if (rebuilt.size === 0) return { discovery, byName: [], strays: [] }
+  const all = [...rebuilt]
+  return {
+    discovery: await discover(
+      sources.map((source) => rebuilt.get(source) ?? source),
+      { accountIds, regions, signal },
+    ),
+    byName: all.map(([, { sentence }]) => sentence),
+    strays: all.flatMap(([source, { strays }]) => strays.map((stray) => `${source.name}/${stray}`)),
+  }
+}

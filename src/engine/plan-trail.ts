@@ -1,0 +1,210 @@
+/** What a run would read: by names and sizes alone. No log file is read, and no digest. */
+import pLimit from 'p-limit'
+import { DELIVERY_DELAY, HOUR, NAME_TOLERANCE } from '../core/coverage.js'
+import { parseObjectKey } from '../core/object-key.js'
+import { formatTime } from '../core/time.js'
+import type { Source } from '../sources/source.js'
+import { type Days, type Entry, listDays } from './day-listing.js'
+import { DigestListings, digestDays, floorDay, type NamedDigest } from './digest-listing.js'
+import type { Scope, ScopePart } from './discover.js'
+import { find } from './find.js'
+import { mapInOrder } from './in-order.js'
+import { type ResolvedOptions, resolveOptions, type VerifyTrailOptions } from './options.js'
+import { scopeName } from './shard.js'
+
+/** Objects, and their bytes as stored. */
+export interface PlannedObjects {
+  readonly objects: number
+  readonly bytes: number
+}
+
+/** A chain, as the names of its digests show it. Attacker-chosen text. */
+export interface PlannedChain {
+  readonly trail: string
+  readonly homeRegion: string
+  readonly kind: 'standard' | 'backfill'
+  /** When the first and the last of its digests in the range end, ISO 8601 UTC. */
+  readonly firstEndTime: string
+  readonly lastEndTime: string
+  readonly digests: number
+  /** Hours between them in which no digest ends: it is missing, or the trail was stopped. Half-open, ISO 8601 UTC. */
+  readonly gaps: readonly { readonly startTime: string; readonly endTime: string }[]
+}
+
+/** An account and region. */
+export interface PlannedScope {
+  readonly organizationId: string | null
+  readonly accountId: string
+  /** Null: what lies in no region's folder. */
+  readonly region: string | null
+  readonly chains: readonly PlannedChain[]
+  readonly digests: PlannedObjects
+  readonly logFiles: PlannedObjects
+  /** Folders and objects that could not be looked at. */
+  readonly unreadable: number
+}
+
+export interface TrailPlan {
+  /** ISO 8601 UTC; null: as far as there is something. */
+  readonly startTime: string | null
+  readonly endTime: string | null
+  /** In the order of a run. */
+  readonly scopes: readonly PlannedScope[]
+  readonly digests: PlannedObjects
+  readonly logFiles: PlannedObjects
+}
+
+/** Accounts and regions that are listed at once. */
+const SCOPES_AT_ONCE = 32
+
+/**
+ * Lists what `verifyTrail` with the same options would read, by the names of the objects: chains, hours without a digest, objects and
+ * bytes. It proves nothing: names and sizes are what whoever can write to the bucket made them. What a run reads besides (versions,
+ * the events around a gap, a log file that a digest of the range lists and whose name says another time) is not counted. Throws as
+ * `verifyTrail` does.
+ */
+export async function planTrail(options: VerifyTrailOptions): Promise<TrailPlan> {
+  const resolved = resolveOptions(options)
+  const signal = resolved.signal ?? new AbortController().signal
+  const { discovery } = await find(resolved, signal)
+  const live = resolved.sources.some(({ kind }) => kind === 'store')
+  const end = resolved.endTime ?? (live ? resolved.now - DELIVERY_DELAY : null)
+  const planner = new Planner(resolved, end, signal)
+  const limiter = pLimit(SCOPES_AT_ONCE)
+  const scopes: PlannedScope[] = []
+  const plan = (scope: Scope): Promise<PlannedScope> => limiter(() => planner.plan(scope))
+  for await (const scope of mapInOrder(discovery.scopes, plan, SCOPES_AT_ONCE * 2)) scopes.push(scope)
+  return {
+    startTime: resolved.startTime === null ? null : formatTime(resolved.startTime),
+    endTime: end === null ? null : formatTime(end),
+    scopes,
+    digests: sum(scopes.map(({ digests }) => digests)),
+    logFiles: sum(scopes.map(({ logFiles }) => logFiles)),
+  }
+}
+
+/** What a digest costs, in log files: it is parsed, and two signatures are verified. */
+const LOG_FILES_A_DIGEST = 8
+/** How many bytes cost as much as a file does by itself. */
+const BYTES_A_FILE = 50_000
+
+/** What the accounts and regions of a plan weigh, by `organization/account/region`: for shards that take the same time. */
+export function weightsOf({ scopes }: Pick<TrailPlan, 'scopes'>): ReadonlyMap<string, number> {
+  return new Map(
+    scopes.map((scope) => {
+      const { digests, logFiles } = scope
+      const files = digests.objects * LOG_FILES_A_DIGEST + logFiles.objects
+      return [scopeName(scope), 1 + files + (digests.bytes + logFiles.bytes) / BYTES_A_FILE]
+    }),
+  )
+}
+
+function sum(parts: readonly PlannedObjects[]): PlannedObjects {
+  return {
+    objects: parts.reduce((all, { objects }) => all + objects, 0),
+    bytes: parts.reduce((all, { bytes }) => all + bytes, 0),
+  }
+}
+
+class Planner {
+  readonly #start: number | null
+  readonly #end: number | null
+  readonly #trails: readonly string[]
+  readonly #signal: AbortSignal
+  readonly #listings = new DigestListings()
+
+  constructor({ startTime, trails }: ResolvedOptions, end: number | null, signal: AbortSignal) {
+    this.#start = startTime
+    this.#end = end
+    this.#trails = trails
+    this.#signal = signal
+  }
+
+  async plan(scope: Scope): Promise<PlannedScope> {
+    const { organizationId, accountId, region, parts } = scope
+    const listing = await this.#listings.list(scope, digestDays(this.#start, this.#end, HOUR), this.#signal)
+    const chains: PlannedChain[] = []
+    const digests = new Count()
+    for (const all of listing.byChain.values()) {
+      const named = all.filter(({ name }) => this.#isNear(name.endTime))
+      for (const { place, entry, storedAs } of named) digests.add(place.source, entry, storedAs)
+      const [first] = named
+      if (first !== undefined && (this.#trails.length === 0 || this.#trails.includes(first.name.trail)))
+        chains.push(plannedChain(first, named))
+    }
+    const logFiles = new Count()
+    for (const part of parts) await this.#countLogFiles(part, logFiles)
+    const unreadable = listing.unreadable.length + digests.unreadable + logFiles.unreadable
+    return { organizationId, accountId, region, chains, digests: digests.planned, logFiles: logFiles.planned, unreadable }
+  }
+
+  /** In the range, or next to it: a chain is followed past both ends. */
+  #isNear(endTime: number): boolean {
+    return (
+      (this.#start === null || endTime >= this.#start - NAME_TOLERANCE) &&
+      (this.#end === null || endTime <= this.#end + NAME_TOLERANCE + HOUR)
+    )
+  }
+
+  async #countLogFiles({ place, logFolders, logObjects }: ScopePart, count: Count): Promise<void> {
+    const days: Days = {
+      first: this.#start === null ? null : floorDay(this.#start),
+      last: this.#end === null ? null : floorDay(this.#end),
+    }
+    const add = (entries: readonly Entry[]): void => {
+      for (const entry of entries) {
+        const name = parseObjectKey(place.original(entry.key))
+        const time = name.kind === 'log-file' ? name.time : null
+        if (time === null || this.#isAsked(time)) count.add(place.source, entry)
+      }
+    }
+    add(logObjects)
+    for (const folder of logFolders) for await (const page of listDays(place.source, folder, days, this.#signal)) add(page)
+  }
+
+  #isAsked(time: number): boolean {
+    return (this.#start === null || time >= this.#start) && (this.#end === null || time < this.#end)
+  }
+}
+
+class Count {
+  objects = 0
+  bytes = 0
+  unreadable = 0
+
+  add(source: Source, entry: Entry, storedAs = entry.key): void {
+    if (entry.kind === 'unreadable') {
+      this.unreadable++
+      return
+    }
+    this.objects++
+    this.bytes += entry.size ?? source.sizeOf?.(storedAs) ?? 0
+  }
+
+  get planned(): PlannedObjects {
+    return { objects: this.objects, bytes: this.bytes }
+  }
+}
+
+function plannedChain({ name }: NamedDigest, digests: readonly NamedDigest[]): PlannedChain {
+  const ends = digests.map((digest) => digest.name.endTime)
+  const last = ends.at(-1) ?? name.endTime
+  return {
+    trail: name.trail,
+    homeRegion: name.homeRegion,
+    kind: name.backfill ? 'backfill' : 'standard',
+    firstEndTime: formatTime(name.endTime),
+    lastEndTime: formatTime(last),
+    digests: digests.length,
+    gaps: name.backfill ? [] : gapsBetween(ends),
+  }
+}
+
+/** Digests are an hour apart, to the second. */
+function gapsBetween(ends: readonly number[]): PlannedChain['gaps'] {
+  return ends.flatMap((end, i) => {
+    const before = ends[i - 1]
+    if (before === undefined || end - before <= HOUR) return []
+    return [{ startTime: formatTime(before), endTime: formatTime(end - HOUR) }]
+  })
+}
