@@ -14,7 +14,7 @@ const CONCURRENCY = 128
 const LATENCY = 20
 
 export async function run(): Promise<Row[]> {
-  return [million('the command', ['command']), million('the library', []), ...(await largeFiles()), chains()]
+  return [million('the command', ['command']), million('the library', []), ...(await largeFiles()), chains(), ...planning()]
 }
 
 function million(who: string, heap: readonly string[]): Row {
@@ -52,6 +52,25 @@ function memory(what: string, maxRssMb: number, most: number): Row {
     target: 1,
     better: 'less',
   }
+}
+
+/** 17,000 chains of a day. */
+function planning(): Row[] {
+  const size = ['1000', '17', '1', '2']
+  const list = runChild('child-plan', [...size, 'list'])
+  const plan = runChild('child-plan', [...size, 'plan'])
+  const beyond = (plan.wallMs - list.wallMs) / 1000
+  return [
+    memory('a plan of 17,000 chains', plan.maxRssMb, 300),
+    {
+      what: 'a plan of 17,000 chains, beyond what listing takes',
+      ours: `${beyond.toFixed(1)} s`,
+      limit: '60 s',
+      ratio: beyond / 60,
+      target: 1,
+      better: 'less',
+    },
+  ]
 }
 
 function chains(): Row {
