@@ -12,6 +12,14 @@ export interface Target {
   readonly port: number | undefined
 }
 
+export interface HttpRequest {
+  readonly target: Target
+  /** Percent-encoded. */
+  readonly path: string
+  readonly method: 'GET' | 'POST'
+  readonly body?: string
+}
+
 export interface HttpAnswer {
   readonly status: number
   /** Names in lower case; values as Latin-1. */
@@ -51,6 +59,11 @@ export class HttpClient {
    * @param headers names and values in turns
    */
   get(target: Target, path: string, headers: string[], signal: AbortSignal | undefined): Promise<HttpAnswer> {
+    return this.send({ target, path, method: 'GET' }, headers, signal)
+  }
+
+  /** The same of any request. */
+  send({ target, ...request }: HttpRequest, headers: string[], signal: AbortSignal | undefined): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const underWay = signal === undefined ? undefined : this.#endingOn(signal)
       const body = new HttpBody(this.#watch, (error) => {
@@ -70,7 +83,7 @@ export class HttpClient {
         onResponseEnd: () => body.end(),
         onResponseError: (_controller, error) => body.end(inNodesWords(error)),
       }
-      this.#pool(target).dispatch({ path, method: 'GET', headers }, handler)
+      this.#pool(target).dispatch({ ...request, headers }, handler)
     })
   }
 

@@ -16,6 +16,7 @@ type Variables = Readonly<Record<string, string | undefined>>
 /** Variables that say nothing to the SDK, or that are read here as it reads them. Any other `AWS_…` is for the SDK to read. */
 const KNOWN_VARIABLES: ReadonlySet<string> = new Set([
   'AWS_ACCESS_KEY_ID',
+  'AWS_CA_BUNDLE',
   'AWS_CONFIG_FILE',
   'AWS_DEFAULT_OUTPUT',
   'AWS_DEFAULT_REGION',

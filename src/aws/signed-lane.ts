@@ -5,9 +5,10 @@ import { LONGEST_DOCUMENT, parseErrorDocument } from './error-document.js'
 import { AnswerError, isSkewed, parseRetryAfter } from './failure.js'
 import type { HttpAnswer, HttpClient } from './http-client.js'
 import { type ListPage, type ListQuery, LONGEST_LISTING, listingQuery, parseListing } from './listing.js'
-import type { ObjectAnswer, ObjectBody, ObjectLane, ObjectRequest } from './object-lane.js'
+import type { ObjectAnswer, ObjectLane, ObjectRequest } from './object-lane.js'
 import type { BucketRequests } from './sdk-request.js'
 import { amzDate, encodeKey, type Identity, NO_PAYLOAD } from './signature-v4.js'
+import { textOf } from './text-of.js'
 
 /** What AWS's clock says, as far as it is known. */
 export class Clock {
@@ -111,18 +112,6 @@ export class SignedLane implements ObjectLane {
     if (isSkewed(failure)) this.#means.clock.setTo(document.get('ServerTime') ?? headers.date)
     return new AnswerError(failure)
   }
-}
-
-/** All of a body that has no more than so many bytes; nothing of another. Rejects where it breaks off: half an answer is none. */
-async function textOf(body: ObjectBody, most: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of body) {
-    chunks.push(chunk)
-    length += chunk.length
-    if (length > most) return ''
-  }
-  return Buffer.concat(chunks).toString()
 }
 
 function parseAnswer({ headers, body }: HttpAnswer): ObjectAnswer {

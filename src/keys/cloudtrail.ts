@@ -1,8 +1,9 @@
-/** CloudTrail itself as the source of public keys. The AWS SDK is loaded at the first question. */
+/** CloudTrail itself as the source of public keys. The AWS SDK is loaded at the first question, where that takes it. */
 import type { ListPublicKeysCommandOutput } from '@aws-sdk/client-cloudtrail'
 import pLimit from 'p-limit'
 import { type CloudTrailOptions, type CloudTrailSession, cloudTrailSession, isKnownRegion } from '../aws/cloudtrail-session.js'
 import { describeFailure, isCredentialsFailure, isWorthRepeating, parseFailure } from '../aws/failure.js'
+import { askPlainly, type KeyPage, type KeyQuestion, type ListedKey, mayAskPlainly } from '../aws/plain-public-keys.js'
 import { mergePublicKeys, type PublicKeyEntry, type PublicKeyList, parsePublicKey } from '../core/public-keys.js'
 import { VerifyTrailError } from '../errors.js'
 import type { KeyAnswer, KeyQuery, PublicKeySource } from './key-source.js'
@@ -45,20 +46,22 @@ const MOST_FAILURES = 3
 export function cloudTrailKeys(options: CloudTrailKeysOptions = {}): CloudTrailKeys {
   const { from, to, now = Date.now } = options
   const session = cloudTrailSession(options)
+  const ask: Ask = async (question, signal) =>
+    (await askPlainly(question, options, signal)) ?? askSdk(await session(), question, signal)
   const regions = new Map<string, RegionKeys>()
   const wholeRun = from === undefined || to === undefined ? undefined : withMargin({ from, to }, now())
   return {
     lookup(query) {
       if (!isKnownRegion(query.region)) return { kind: 'unknown', reason: notARegion(query.region) }
       const known = regions.get(query.region)
-      const keys = known ?? new RegionKeys(query.region, session, wholeRun)
+      const keys = known ?? new RegionKeys(query.region, ask, wholeRun)
       if (known === undefined) regions.set(query.region, keys)
       return keys.lookup(query, withMargin(query, now()))
     },
     async list(region, from, to, signal) {
       if (!isKnownRegion(region)) throw new VerifyTrailError('ERR_PUBLIC_KEYS', notARegion(region))
       try {
-        return await listPublicKeys(await session(), region, withMargin({ from, to }, now()), signal)
+        return await listPublicKeys(ask, region, withMargin({ from, to }, now()), signal)
       } catch (error) {
         signal?.throwIfAborted()
         const code = isCredentialsFailure(parseFailure(error)) ? 'ERR_CREDENTIALS' : 'ERR_PUBLIC_KEYS'
@@ -67,7 +70,7 @@ export function cloudTrailKeys(options: CloudTrailKeysOptions = {}): CloudTrailK
     },
     prepare() {
       // What is wrong with it is said where a key is asked for.
-      session().catch(() => undefined)
+      if (!mayAskPlainly(options)) session().catch(() => undefined)
     },
   }
 }
@@ -75,7 +78,7 @@ export function cloudTrailKeys(options: CloudTrailKeysOptions = {}): CloudTrailK
 /** What is known of one region. Its questions are asked one after the other, so that none is asked twice. */
 class RegionKeys {
   readonly #region: string
-  readonly #session: () => Promise<CloudTrailSession>
+  readonly #pages: Ask
   readonly #wholeRun: Span | undefined
   readonly #oneByOne = pLimit(1)
   /** All of it was asked for. */
@@ -85,9 +88,9 @@ class RegionKeys {
   #refused: string | undefined
   #failures = 0
 
-  constructor(region: string, session: () => Promise<CloudTrailSession>, wholeRun: Span | undefined) {
+  constructor(region: string, pages: Ask, wholeRun: Span | undefined) {
     this.#region = region
-    this.#session = session
+    this.#pages = pages
     this.#wholeRun = wholeRun
   }
 
@@ -119,7 +122,7 @@ class RegionKeys {
   /** Asks, and keeps the answer; a string says why there is none. */
   async #ask(span: Span, signal: AbortSignal | undefined): Promise<string | undefined> {
     try {
-      this.#keep(await listPublicKeys(await this.#session(), this.#region, span, signal))
+      this.#keep(await listPublicKeys(this.#pages, this.#region, span, signal))
       this.#answered = hull(span, this.#answered)
       return undefined
     } catch (error) {
@@ -157,26 +160,38 @@ function hull(a: Span, b: Span | undefined): Span {
   return b === undefined ? a : { from: Math.min(a.from, b.from), to: Math.max(a.to, b.to) }
 }
 
+/** Asks for one page. */
+type Ask = (question: KeyQuestion, signal: AbortSignal | undefined) => Promise<KeyPage>
+
 async function listPublicKeys(
-  { sdk, ask }: CloudTrailSession,
+  ask: Ask,
   region: string,
   { from, to }: Span,
   signal: AbortSignal | undefined,
 ): Promise<readonly PublicKeyEntry[]> {
   const entries: PublicKeyEntry[] = []
-  const range = { StartTime: new Date(from), EndTime: new Date(to) }
   let token: string | undefined
   for (let pages = 1; ; pages++) {
-    const command = new sdk.ListPublicKeysCommand({ ...range, ...(token !== undefined && { NextToken: token }) })
-    const page = await ask(region, signal, (client, options) => client.send(command, options))
-    for (const entry of entriesOf(page)) entries.push(entry)
-    if (!page.NextToken) return entries
-    if (pages === MOST_PAGES || page.NextToken === token) throw new Error('the answer does not end')
-    token = page.NextToken
+    const page = await ask({ region, from, to, token }, signal)
+    for (const entry of page.entries) entries.push(entry)
+    if (page.next === undefined) return entries
+    if (pages === MOST_PAGES || page.next === token) throw new Error('the answer does not end')
+    token = page.next
   }
 }
 
-function entriesOf({ PublicKeyList: list = [] }: ListPublicKeysCommandOutput): PublicKeyEntry[] {
+async function askSdk(
+  { sdk, ask }: CloudTrailSession,
+  { region, from, to, token }: KeyQuestion,
+  signal: AbortSignal | undefined,
+): Promise<KeyPage> {
+  const range = { StartTime: new Date(from), EndTime: new Date(to) }
+  const command = new sdk.ListPublicKeysCommand({ ...range, ...(token !== undefined && { NextToken: token }) })
+  const page = await ask(region, signal, (client, options) => client.send(command, options))
+  return { entries: entriesOf(page), next: page.NextToken || undefined }
+}
+
+function entriesOf({ PublicKeyList: list = [] }: ListPublicKeysCommandOutput): ListedKey[] {
   return list.flatMap(({ Value, Fingerprint, ValidityStartTime, ValidityEndTime }) =>
     Value === undefined || Fingerprint === undefined
       ? []

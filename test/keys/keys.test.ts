@@ -181,150 +181,170 @@ async function cloudTrail(
 
 const refusal = (type: string): Reply => ({ status: 400, body: { __type: type, Message: 'User x may not do that' } })
 
-t.test('CloudTrail', async (t) => {
-  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name]
-  Object.assign(process.env, {
-    AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
-    AWS_SECRET_ACCESS_KEY: 'example',
-    AWS_EC2_METADATA_DISABLED: 'true',
-    AWS_CONFIG_FILE: '/dev/null',
-    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-  })
-  const now = () => START + 100 * DAY
-  const asked = ({ body }: Call) => [Number(body['StartTime']) * 1000, Number(body['EndTime']) * 1000]
+for (const way of ['by a request of our own', 'by the SDK'])
+  t.test(`CloudTrail, ${way}`, async (t) => {
+    /** What our own request is refused, the SDK is to ask again: it says why. */
+    const asking = way === 'by the SDK' ? 1 : 2
+    for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name]
+    Object.assign(process.env, {
+      AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
+      AWS_SECRET_ACCESS_KEY: 'example',
+      AWS_EC2_METADATA_DISABLED: 'true',
+      AWS_CONFIG_FILE: '/dev/null',
+      AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+      ...(way === 'by the SDK' && { AWS_SDK_UA_APP_ID: 'for-the-sdk-to-read' }),
+    })
+    const now = () => START + 100 * DAY
+    const asked = ({ body }: Call) => [Number(body['StartTime']) * 1000, Number(body['EndTime']) * 1000]
 
-  /** Two pages, whatever is asked; the second key on the second. */
-  const twoPages = ({ target, body }: Call): Reply => {
-    t.equal(target, 'ListPublicKeys')
-    if (body['NextToken'] === undefined) return { body: { PublicKeyList: [first.entry], NextToken: 'more' } }
-    return { body: { PublicKeyList: [second.entry] } }
-  }
-
-  await t.test('asks once, all pages, in the source region and with margin', async (t) => {
-    const service = await cloudTrail(t, twoPages)
-    const keys = cloudTrailKeys({ endpointUrl: service.url, now })
-    const answers = await Promise.all([first, second, third].map((key) => keys.lookup(query(key, 1, 'eu-west-1'))))
-    t.match(answers, [
-      { kind: 'key', origin: 'CloudTrail ListPublicKeys in eu-west-1', key: { fingerprint: first.fingerprint } },
-      { kind: 'key', key: { validityStartTime: second.entry.ValidityStartTime * 1000 } },
-      { kind: 'unknown' },
-    ])
-    t.equal(service.calls.length, 2)
-    t.same(
-      service.calls.map((call) => call.region),
-      ['eu-west-1', 'eu-west-1'],
-    )
-    const [call] = service.calls
-    t.same(call && asked(call), [START + DAY - 3_600_000, START + 32 * DAY])
-    await keys.lookup(query(third, 1, 'eu-west-1'))
-    t.equal(service.calls.length, 2, 'what was answered is not asked again')
-  })
-
-  await t.test('asks over the whole run at first, never past now, and for what is beyond only then', async (t) => {
-    const service = await cloudTrail(t, () => ({ body: { PublicKeyList: [] } }))
-    const keys = cloudTrailKeys({ endpointUrl: service.url, from: START + 10 * DAY, to: START + 99 * DAY, now })
-    for (const day of [50, 11, 90, 5, 4, 6]) await keys.lookup(query(first, day))
-    t.same(service.calls.map(asked), [
-      [START + 10 * DAY - 3_600_000, START + 100 * DAY],
-      [START + 5 * DAY - 3_600_000, START + 10 * DAY - 3_600_000],
-      [START + 4 * DAY - 3_600_000, START + 5 * DAY - 3_600_000],
-    ])
-    await keys.lookup({ ...query(first), from: -1e15, to: 1e15 })
-    t.equal(service.calls.length, 5, 'an absurd time costs two calls')
-    await keys.lookup({ ...query(first), from: -8e15, to: START })
-    t.equal(service.calls.length, 5)
-  })
-
-  await t.test('a key in two forms is a mismatch', async (t) => {
-    const service = await cloudTrail(t, () => ({
-      body: { PublicKeyList: [first.entry, { ...second.entry, Fingerprint: first.fingerprint }] },
-    }))
-    t.match(await cloudTrailKeys({ endpointUrl: service.url }).lookup(query(first)), { kind: 'mismatch' })
-  })
-
-  await t.test('a refused region is asked once, and others go on', async (t) => {
-    const service = await cloudTrail(t, (call) =>
-      call.region === 'us-east-1' ? refusal('AccessDeniedException') : twoPages(call),
-    )
-    const keys = cloudTrailKeys({ endpointUrl: service.url, maxAttempts: 1, now })
-    for (const day of [1, 200]) {
-      t.match(await keys.lookup(query(first, day)), { kind: 'unknown', reason: /us-east-1.*AccessDenied/ })
+    /** Two pages, whatever is asked; the second key on the second. */
+    const twoPages = ({ target, body }: Call): Reply => {
+      t.equal(target, 'ListPublicKeys')
+      if (body['NextToken'] === undefined) return { body: { PublicKeyList: [first.entry], NextToken: 'more' } }
+      return { body: { PublicKeyList: [second.entry] } }
     }
-    t.equal(service.calls.length, 1)
-    t.match(await keys.lookup(query(first, 1, 'eu-west-1')), { kind: 'key' })
-  })
 
-  await t.test('trouble that may pass is asked about again, a few times', async (t) => {
-    let busy = 2
-    const service = await cloudTrail(t, (call) => (busy-- > 0 ? { status: 503, body: {} } : twoPages(call)))
-    const keys = cloudTrailKeys({ endpointUrl: service.url, maxAttempts: 1, now })
-    t.match(await keys.lookup(query(first)), { kind: 'unknown', reason: /503/ })
-    t.match(await keys.lookup(query(first)), { kind: 'unknown', reason: /503/ })
-    t.match(await keys.lookup(query(first)), { kind: 'key' })
-  })
+    await t.test('asks once, all pages, in the source region and with margin', async (t) => {
+      const service = await cloudTrail(t, twoPages)
+      const keys = cloudTrailKeys({ endpointUrl: service.url, now })
+      const answers = await Promise.all([first, second, third].map((key) => keys.lookup(query(key, 1, 'eu-west-1'))))
+      t.match(answers, [
+        { kind: 'key', origin: 'CloudTrail ListPublicKeys in eu-west-1', key: { fingerprint: first.fingerprint } },
+        { kind: 'key', key: { validityStartTime: second.entry.ValidityStartTime * 1000 } },
+        { kind: 'unknown' },
+      ])
+      t.equal(service.calls.length, 2)
+      t.same(
+        service.calls.map((call) => call.region),
+        ['eu-west-1', 'eu-west-1'],
+      )
+      const [call] = service.calls
+      t.same(call && asked(call), [START + DAY - 3_600_000, START + 32 * DAY])
+      await keys.lookup(query(third, 1, 'eu-west-1'))
+      t.equal(service.calls.length, 2, 'what was answered is not asked again')
+    })
 
-  await t.test('pages that do not end are an error', async (t) => {
-    const service = await cloudTrail(t, () => ({ body: { PublicKeyList: [first.entry], NextToken: 'same' } }))
-    t.match(await cloudTrailKeys({ endpointUrl: service.url }).lookup(query(first)), { kind: 'unknown', reason: /does not end/ })
-  })
+    await t.test('asks over the whole run at first, never past now, and for what is beyond only then', async (t) => {
+      const service = await cloudTrail(t, () => ({ body: { PublicKeyList: [] } }))
+      const keys = cloudTrailKeys({ endpointUrl: service.url, from: START + 10 * DAY, to: START + 99 * DAY, now })
+      for (const day of [50, 11, 90, 5, 4, 6]) await keys.lookup(query(first, day))
+      t.same(service.calls.map(asked), [
+        [START + 10 * DAY - 3_600_000, START + 100 * DAY],
+        [START + 5 * DAY - 3_600_000, START + 10 * DAY - 3_600_000],
+        [START + 4 * DAY - 3_600_000, START + 5 * DAY - 3_600_000],
+      ])
+      await keys.lookup({ ...query(first), from: -1e15, to: 1e15 })
+      t.equal(service.calls.length, 5, 'an absurd time costs two calls')
+      await keys.lookup({ ...query(first), from: -8e15, to: START })
+      t.equal(service.calls.length, 5)
+    })
 
-  await t.test('sends nothing to what is no region', async (t) => {
-    const service = await cloudTrail(t, twoPages)
-    const keys = cloudTrailKeys({ endpointUrl: service.url })
-    for (const region of [
-      '',
-      'us-east-1.evil.example',
-      'us-east-1/..',
-      'xx-east-1',
-      'us-moon-east-1',
-      'US-EAST-1',
-      'aws-global',
-      '__proto__',
-    ]) {
-      t.match(await keys.lookup(query(first, 1, region)), { kind: 'unknown', reason: /no region/ }, JSON.stringify(region))
-      t.match(await errorOf(keys.list(region, START, START)), { code: 'ERR_PUBLIC_KEYS' })
-    }
-    t.equal(service.calls.length, 0)
-    for (const region of ['us-gov-west-1', 'cn-north-1', 'me-central-1', 'us-isob-east-1', 'eusc-de-east-1', 'mx-central-1']) {
-      t.match(await keys.lookup(query(first, 1, region)), { kind: 'key' }, region)
-    }
-  })
+    await t.test('a key in two forms is a mismatch', async (t) => {
+      const service = await cloudTrail(t, () => ({
+        body: { PublicKeyList: [first.entry, { ...second.entry, Fingerprint: first.fingerprint }] },
+      }))
+      t.match(await cloudTrailKeys({ endpointUrl: service.url }).lookup(query(first)), { kind: 'mismatch' })
+    })
 
-  await t.test('lists the keys of a range as they are', async (t) => {
-    const service = await cloudTrail(t, (call) =>
-      call.region === 'us-east-1' ? twoPages(call) : refusal('AccessDeniedException'),
-    )
-    process.env['AWS_ENDPOINT_URL_CLOUDTRAIL'] = service.url
-    const keys = cloudTrailKeys({ now })
-    const listed = await keys.list('us-east-1', START, START + DAY)
-    t.match(
-      listed,
-      [first, second].map(({ fingerprint }) => ({ Fingerprint: fingerprint })),
-    )
-    t.same(listed[0] && Buffer.from(listed[0].Value).toString('base64'), first.entry.Value)
-    t.match(await errorOf(keys.list('eu-west-1', START, START)), { code: 'ERR_PUBLIC_KEYS', message: /AccessDenied/ })
-    delete process.env['AWS_ENDPOINT_URL_CLOUDTRAIL']
-  })
+    await t.test('a refused region is asked once, and others go on', async (t) => {
+      const service = await cloudTrail(t, (call) =>
+        call.region === 'us-east-1' ? refusal('AccessDeniedException') : twoPages(call),
+      )
+      const keys = cloudTrailKeys({ endpointUrl: service.url, maxAttempts: 1, now })
+      for (const day of [1, 200]) {
+        t.match(await keys.lookup(query(first, day)), { kind: 'unknown', reason: /us-east-1.*AccessDenied/ })
+      }
+      t.equal(service.calls.length, asking)
+      t.match(await keys.lookup(query(first, 1, 'eu-west-1')), { kind: 'key' })
+    })
 
-  await t.test('missing credentials are an answer to a lookup, and an error of a listing', async (t) => {
-    const service = await cloudTrail(t, twoPages)
-    const { AWS_ACCESS_KEY_ID } = process.env
-    delete process.env['AWS_ACCESS_KEY_ID']
-    const keys = cloudTrailKeys({ endpointUrl: service.url })
-    t.match(await keys.lookup(query(first)), { kind: 'unknown', reason: /credentials/i })
-    t.match(await errorOf(keys.list('us-east-1', START, START)), { code: 'ERR_CREDENTIALS' })
-    process.env['AWS_ACCESS_KEY_ID'] = AWS_ACCESS_KEY_ID
-    t.equal(service.calls.length, 0)
-  })
+    await t.test('trouble that may pass is asked about again, a few times', async (t) => {
+      let busy = 2 * asking
+      const service = await cloudTrail(t, (call) => (busy-- > 0 ? { status: 503, body: {} } : twoPages(call)))
+      const keys = cloudTrailKeys({ endpointUrl: service.url, maxAttempts: 1, now })
+      t.match(await keys.lookup(query(first)), { kind: 'unknown', reason: /503/ })
+      t.match(await keys.lookup(query(first)), { kind: 'unknown', reason: /503/ })
+      t.match(await keys.lookup(query(first)), { kind: 'key' })
+    })
 
-  await t.test('an abort ends a lookup', async (t) => {
-    const service = await cloudTrail(t, twoPages)
-    const reason = new Error('stop')
-    const lookup = cloudTrailKeys({ endpointUrl: service.url }).lookup({ ...query(first), signal: AbortSignal.abort(reason) })
-    await t.rejects(Promise.resolve(lookup), reason)
-    t.equal(service.calls.length, 0)
+    await t.test('what is no answer is asked for again by the SDK, and is none', async (t) => {
+      for (const body of [
+        'no list',
+        { PublicKeyList: [{ Value: '?' }] },
+        { PublicKeyList: [], NextToken: 7 },
+        { PublicKeyList: 'x' },
+      ]) {
+        const service = await cloudTrail(t, () => ({ body }))
+        const answer = await cloudTrailKeys({ endpointUrl: service.url, maxAttempts: 1, now }).lookup(query(first))
+        t.equal(answer.kind, 'unknown', JSON.stringify(body))
+      }
+    })
+
+    await t.test('pages that do not end are an error', async (t) => {
+      const service = await cloudTrail(t, () => ({ body: { PublicKeyList: [first.entry], NextToken: 'same' } }))
+      t.match(await cloudTrailKeys({ endpointUrl: service.url }).lookup(query(first)), {
+        kind: 'unknown',
+        reason: /does not end/,
+      })
+    })
+
+    await t.test('sends nothing to what is no region', async (t) => {
+      const service = await cloudTrail(t, twoPages)
+      const keys = cloudTrailKeys({ endpointUrl: service.url })
+      for (const region of [
+        '',
+        'us-east-1.evil.example',
+        'us-east-1/..',
+        'xx-east-1',
+        'us-moon-east-1',
+        'US-EAST-1',
+        'aws-global',
+        '__proto__',
+      ]) {
+        t.match(await keys.lookup(query(first, 1, region)), { kind: 'unknown', reason: /no region/ }, JSON.stringify(region))
+        t.match(await errorOf(keys.list(region, START, START)), { code: 'ERR_PUBLIC_KEYS' })
+      }
+      t.equal(service.calls.length, 0)
+      for (const region of ['us-gov-west-1', 'cn-north-1', 'me-central-1', 'us-isob-east-1', 'eusc-de-east-1', 'mx-central-1']) {
+        t.match(await keys.lookup(query(first, 1, region)), { kind: 'key' }, region)
+      }
+    })
+
+    await t.test('lists the keys of a range as they are', async (t) => {
+      const service = await cloudTrail(t, (call) =>
+        call.region === 'us-east-1' ? twoPages(call) : refusal('AccessDeniedException'),
+      )
+      process.env['AWS_ENDPOINT_URL_CLOUDTRAIL'] = service.url
+      const keys = cloudTrailKeys({ now })
+      const listed = await keys.list('us-east-1', START, START + DAY)
+      t.match(
+        listed,
+        [first, second].map(({ fingerprint }) => ({ Fingerprint: fingerprint })),
+      )
+      t.same(listed[0] && Buffer.from(listed[0].Value).toString('base64'), first.entry.Value)
+      t.match(await errorOf(keys.list('eu-west-1', START, START)), { code: 'ERR_PUBLIC_KEYS', message: /AccessDenied/ })
+      delete process.env['AWS_ENDPOINT_URL_CLOUDTRAIL']
+    })
+
+    await t.test('missing credentials are an answer to a lookup, and an error of a listing', async (t) => {
+      const service = await cloudTrail(t, twoPages)
+      const { AWS_ACCESS_KEY_ID } = process.env
+      delete process.env['AWS_ACCESS_KEY_ID']
+      const keys = cloudTrailKeys({ endpointUrl: service.url })
+      t.match(await keys.lookup(query(first)), { kind: 'unknown', reason: /credentials/i })
+      t.match(await errorOf(keys.list('us-east-1', START, START)), { code: 'ERR_CREDENTIALS' })
+      process.env['AWS_ACCESS_KEY_ID'] = AWS_ACCESS_KEY_ID
+      t.equal(service.calls.length, 0)
+    })
+
+    await t.test('an abort ends a lookup', async (t) => {
+      const service = await cloudTrail(t, twoPages)
+      const reason = new Error('stop')
+      const lookup = cloudTrailKeys({ endpointUrl: service.url }).lookup({ ...query(first), signal: AbortSignal.abort(reason) })
+      await t.rejects(Promise.resolve(lookup), reason)
+      t.equal(service.calls.length, 0)
+    })
   })
-})
 
 t.test('what CloudTrail says of a trail', async (t) => {
   process.env['AWS_ACCESS_KEY_ID'] ??= 'x'
