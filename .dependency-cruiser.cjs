@@ -61,7 +61,7 @@ module.exports = {
         pathNot: [
           '^src/engine/',
           '^src/core/',
-          '^src/(errors|version)\\.ts$',
+          '^src/(channels|errors|version)\\.ts$',
           '^src/sources/(source|metadata-file)\\.ts$',
           '^src/keys/key-source\\.ts$',
         ],

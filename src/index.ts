@@ -2,6 +2,16 @@
  * verify-trail: proves, or disproves, the integrity of AWS CloudTrail logs. This is the public door; S3 has its own,
  * `verify-trail/s3`, so that nothing here loads the AWS SDK.
  */
+export type {
+  ChannelMessages,
+  DigestMessage,
+  EndMessage,
+  FindingMessage,
+  LogFileMessage,
+  RequestMessage,
+  RetryMessage,
+  StartMessage,
+} from './channels.js'
 export { dataToSign } from './core/data-to-sign.js'
 export { type Digest, type DigestAnswer, type LogFileClaim, type PreviousDigest, parseDigest } from './core/digest.js'
 export {

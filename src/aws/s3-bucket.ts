@@ -1,5 +1,6 @@
 /** One bucket: requests to it are repeated where that may help, and sent to its own region. */
 import type { GetObjectCommandOutput, ListObjectVersionsCommandInput, ListObjectVersionsCommandOutput } from '@aws-sdk/client-s3'
+import { timeRequest } from '../channels.js'
 import { isRegion } from '../core/object-key.js'
 import { sendOptions } from './environment.js'
 import { type Failure, isWorthRepeating, parseFailure, TransferError } from './failure.js'
@@ -123,18 +124,25 @@ export class S3Bucket {
       signal?.throwIfAborted()
       const region = this.#region
       const { identity } = store
+      let answered: ReturnType<typeof timeRequest>
       try {
-        return await store.limit.run(() => run(region))
+        const result = await store.limit.run(() => {
+          answered = timeRequest(this.name, region, attempt)
+          return run(region)
+        })
+        answered?.(null)
+        return result
       } catch (error) {
         signal?.throwIfAborted()
         const failure = parseFailure(error)
+        answered?.(failure.code)
         if (this.#followRegion(failure, region)) continue
         if (!recovered.includes(failure.code) && (await store.recover(failure, identity))) {
           recovered.push(failure.code)
           continue
         }
         if (attempt >= attempts || !isWorthRepeating(failure, attempt)) throw error
-        await store.pause(attempt++, failure, signal)
+        await store.pause(this.name, attempt++, failure, signal)
       }
     }
   }

@@ -1,6 +1,7 @@
 /** What all buckets of one S3 store share: clients, credentials, connections, and how many requests run at a time. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
+import { publishRetry } from '../channels.js'
 import { VerifyTrailError } from '../errors.js'
 import { AdaptiveLimit } from './adaptive-limit.js'
 import { pauseLength } from './backoff.js'
@@ -149,8 +150,11 @@ export class S3Store {
     return isSkewed(failure) || (isExpired(failure) && (await this.#credentials.refresh(used)))
   }
 
-  async pause(attempt: number, { retryAfter }: Failure, signal: AbortSignal | undefined): Promise<void> {
+  /** Until a request to the bucket is sent again. */
+  async pause(bucket: string, attempt: number, failure: Failure, signal: AbortSignal | undefined): Promise<void> {
+    const { code, status = null, retryAfter } = failure
     const length = pauseLength(attempt, this.settings.retryDelay, retryAfter)
+    publishRetry({ bucket, attempt, code, status, pause: length })
     try {
       await sleep(length, undefined, signal === undefined ? {} : { signal })
     } catch (error) {

@@ -1,6 +1,7 @@
 /** The run: discover, survey, then every account and region in order. */
 import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
+import { publishEnd, publishResult, publishStart } from '../channels.js'
 import { Disagreement } from '../core/disagreement.js'
 import { ExpectedChains } from '../core/expected-chains.js'
 import { makeFinding } from '../core/finding.js'
@@ -65,24 +66,34 @@ export async function* verifyTrail(options: VerifyTrailOptions): AsyncGenerator<
   const verification = new Verification(resolved, signal, startedAt, () => stop.abort())
   let disagreement: Disagreement | undefined
   const turns = new EventLoopTurns()
+  const run = publishStart({ startedAt, sources: resolved.sources.map((source) => source.name) })
+  let summary: Summary | null = null
   try {
     // Not `yield*`: a log file's way out is as short as it can be.
     for await (const page of verification.pages()) {
       for (const result of page) {
-        if (result.kind === 'scope-end') verification.absorb(result)
-        else yield verification.count(result)
+        if (result.kind === 'scope-end') {
+          verification.absorb(result)
+          continue
+        }
+        verification.count(result)
+        publishResult(run, result)
+        yield result
       }
       const turn = turns.turn()
       if (turn) await turn
     }
+    summary = verification.summary()
   } catch (error) {
     if (error instanceof Disagreement) disagreement = verification.disagreement = error
     else if (resolved.signal?.aborted !== true) throw error
     verification.interrupted = true
+    summary = verification.summary()
   } finally {
     stop.abort()
+    publishEnd(run, summary)
   }
-  yield verification.summary()
+  yield summary
   if (disagreement !== undefined) throw new VerifyTrailError('ERR_DISAGREEMENT', disagreement.message, { cause: disagreement })
 }
 
@@ -170,7 +181,7 @@ class Verification {
     }
   }
 
-  count<R extends Exclude<ScopeResult, ScopeEnd>>(result: R): R {
+  count(result: Exclude<ScopeResult, ScopeEnd>): void {
     const progress = this.#progress
     this.#totals.add(result)
     if (result.kind === 'log-file') {
@@ -180,7 +191,6 @@ class Verification {
       progress.at = `${result.accountId} ${result.region ?? ''}`
       progress.report()
     } else if (result.kind !== 'digest') progress.findings++
-    return result
   }
 
   absorb(end: ScopeEnd): void {

@@ -227,7 +227,7 @@ class S3Source implements Source {
         const failure = parseFailure(error)
         if (tried.times > settings.maxAttempts || object.etag === undefined || failure.altered)
           throw bodyError(error, object.signal)
-        await this.#store.pause(tried.times - 1, failure, object.signal)
+        await this.#store.pause(this.#bucket.name, tried.times - 1, failure, object.signal)
         stream = await this.#resume(object, offset)
       }
     }
