@@ -17,6 +17,7 @@ const PAGES = [
   'SECURITY.md',
   ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
 ]
+const EXAMPLES = readdirSync(join(ROOT, 'examples')).map((name) => `examples/${name}/README.md`)
 const page = (name: string) => readFileSync(join(ROOT, name), 'utf8')
 const blocks = (name: string, fence: string) =>
   [...page(name).matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)].filter(([, info]) => info === fence).map(([, , body = '']) => body)
@@ -135,7 +136,7 @@ t.test('docs/architecture.md names every runtime dependency with its version', a
 })
 
 t.test('links lead somewhere', async (t) => {
-  for (const name of PAGES) {
+  for (const name of [...PAGES, ...EXAMPLES]) {
     for (const [, target = '', anchor] of page(name).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
       const path = target === '' ? name : join(dirname(name), target)
       t.ok(existsSync(join(ROOT, path)), `${name}: ${target}`)
