@@ -55,9 +55,14 @@ export class S3Bucket {
    * help. Rejects with what `parseFailure` reads.
    */
   get<T>(request: ObjectRequest, use: (answer: ObjectAnswer) => T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.withLane(async (lane) => use(await lane.get(request, signal)), signal)
+  }
+
+  /** Has `run` ask by the lane, all of which is repeated where it fails and that may help. Rejects likewise. */
+  withLane<T>(run: (lane: ObjectLane) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     return this.#attempt(async (region) => {
       const lane = this.#lane?.region === region ? this.#lane.opened : undefined
-      return use(await (lane ?? (await this.objectLane(region))).get(request, signal))
+      return run(lane ?? (await this.objectLane(region)))
     }, signal)
   }
 

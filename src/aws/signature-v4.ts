@@ -24,12 +24,12 @@ export const NO_PAYLOAD = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4959
 
 /** Signs for one service in one region. The key of the day is derived once. */
 export class Signer {
-  readonly #region: string
+  readonly region: string
   readonly #service: string
   #derived: { readonly identity: Identity; readonly date: string; readonly key: KeyObject } | undefined
 
   constructor(region: string, service: string) {
-    this.#region = region
+    this.region = region
     this.#service = service
   }
 
@@ -43,7 +43,7 @@ export class Signer {
     }
     const canonicalRequest = `${method}\n${path}\n${query}\n${canonicalHeaders}\n${names}\n${payloadHash}`
     const day = date.slice(0, 8)
-    const scope = `${day}/${this.#region}/${this.#service}/aws4_request`
+    const scope = `${day}/${this.region}/${this.#service}/aws4_request`
     const toSign = `AWS4-HMAC-SHA256\n${date}\n${scope}\n${hash('sha256', canonicalRequest, 'hex')}`
     const signature = createHmac('sha256', this.#key(identity, day)).update(toSign).digest('hex')
     return `AWS4-HMAC-SHA256 Credential=${identity.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`
@@ -52,7 +52,7 @@ export class Signer {
   #key(identity: Identity, date: string): KeyObject {
     const known = this.#derived
     if (known !== undefined && known.identity === identity && known.date === date) return known.key
-    const steps = [date, this.#region, this.#service, 'aws4_request']
+    const steps = [date, this.region, this.#service, 'aws4_request']
     const start: Buffer = Buffer.from(`AWS4${identity.secretAccessKey}`)
     const key = createSecretKey(steps.reduce((step, text) => createHmac('sha256', step).update(text).digest(), start))
     this.#derived = { identity, date, key }

@@ -12,9 +12,23 @@ import { textOf } from './text-of.js'
 
 /** What AWS's clock says, as far as it is known. */
 export class Clock {
-  #offset = 0
+  #offset: number
   #second = Number.NaN
   #date = ''
+
+  constructor(offset = 0) {
+    this.#offset = offset
+  }
+
+  /** In ms: what it is ahead of ours. */
+  get offset(): number {
+    return this.#offset
+  }
+
+  set offset(offset: number) {
+    this.#offset = offset
+    this.#second = Number.NaN
+  }
 
   /** Now, as `x-amz-date` has it. */
   date(): string {
@@ -29,7 +43,7 @@ export class Clock {
 
   setTo(date: string | undefined): void {
     const time = Date.parse(date ?? '')
-    if (!Number.isNaN(time)) this.#offset = time - Date.now()
+    if (!Number.isNaN(time)) this.offset = time - Date.now()
   }
 }
 
@@ -38,13 +52,22 @@ const CODE = /^[\w.-]{1,100}$/
 /** What the lanes of a store have in common. */
 export interface LaneMeans {
   readonly http: HttpClient
-  readonly credentials: Credentials
+  readonly credentials: Pick<Credentials, 'get'>
   readonly clock: Clock
+}
+
+/** All that another thread needs to ask as this lane does, for as long as the credentials last. */
+export interface LanePassport {
+  readonly requests: Omit<BucketRequests, 'signer'>
+  readonly region: string
+  readonly identity: Identity
+  readonly clockOffset: number
 }
 
 export class SignedLane implements ObjectLane {
   readonly #requests: BucketRequests
   readonly #means: LaneMeans
+  #passport: LanePassport | undefined
 
   readonly #fallBack: () => ObjectLane
   /** Listings of this store are for the SDK to read. */
@@ -62,6 +85,23 @@ export class SignedLane implements ObjectLane {
     const answer = await this.#send(this.#requests.basePath + encodeKey(key), '', part, signal)
     if (answer.status === 200 || answer.status === 206) return parseAnswer(answer)
     throw await this.#refusal(answer)
+  }
+
+  /** The same object for as long as nothing of it changes. */
+  async passport(): Promise<LanePassport> {
+    const { credentials, clock } = this.#means
+    const asked = credentials.get()
+    const identity = asked instanceof Promise ? await asked : asked
+    const known = this.#passport
+    if (known !== undefined && known.identity === identity && known.clockOffset === clock.offset) return known
+    const { signer, ...requests } = this.#requests
+    this.#passport = { requests, region: signer.region, identity, clockOffset: clock.offset }
+    return this.#passport
+  }
+
+  /** What another thread learnt of the time. */
+  setClock(offset: number): void {
+    this.#means.clock.offset = offset
   }
 
   async list(query: ListQuery, signal: AbortSignal | undefined): Promise<ListPage> {

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Disagreement } from '../core/disagreement.js'
 import type { CopyFact } from '../core/judge-log-file.js'
-import { BodyError, type Source, type SourceAddress } from '../sources/source.js'
+import { BodyError, ReadFailure, type Source, type SourceAddress } from '../sources/source.js'
 import { type MeasureSettings, ReadObjectToMeasure } from './measurer.js'
 
 export interface Batch {
@@ -10,49 +10,84 @@ export interface Batch {
   readonly copies: readonly { readonly address: SourceAddress; readonly key: string; readonly size: number | undefined }[]
 }
 
-export interface BatchDone {
-  readonly id: number
-  readonly facts: readonly CopyFact[]
-  /** In place of facts: two ways of measuring disagreed. */
+/** What became of one copy; `failed`: it is for the source to say whether it is read again. */
+export type Answer = CopyFact | { readonly kind: 'failed'; readonly failure: unknown }
+
+/** Answers as they are known, those of one turn together. */
+export interface Answers {
+  readonly answers: readonly { readonly id: number; readonly index: number; readonly answer: Answer }[]
+  /** Two ways of measuring disagreed. */
   readonly disagreement?: string
 }
 
-const settings: MeasureSettings = workerData
-const sources = new Map<string, Promise<Source>>()
+type ReadHere = Pick<Source, 'name' | 'kind' | 'asStored' | 'read' | 'readNow' | 'close'>
 
-async function openSource(address: SourceAddress): Promise<Source> {
-  const module: Readonly<Record<string, (...args: readonly unknown[]) => Promise<Source>>> = await import(address.module)
+const settings: MeasureSettings = workerData
+const sources = new Map<string, Promise<ReadHere>>()
+/** An address comes anew with each message, once in it. */
+const known = new WeakMap<SourceAddress, Promise<ReadHere>>()
+/** Each renewal of credentials is another address. */
+const SOURCES_KEPT = 64
+
+async function openSource(address: SourceAddress): Promise<ReadHere> {
+  const module: Readonly<Record<string, (...args: readonly unknown[]) => Promise<ReadHere>>> = await import(address.module)
   const open = module[address.name]
   if (open === undefined) throw new TypeError(`${address.module} has no ${address.name}`)
   return open(...address.args)
 }
 
-function sourceAt(address: SourceAddress): Promise<Source> {
+function sourceAt(address: SourceAddress): Promise<ReadHere> {
+  const source = known.get(address) ?? namedSource(address)
+  known.set(address, source)
+  return source
+}
+
+function namedSource(address: SourceAddress): Promise<ReadHere> {
   const name = JSON.stringify(address)
   let source = sources.get(name)
   if (source === undefined) {
     source = openSource(address)
     sources.set(name, source)
+    const [oldest] = sources.keys()
+    if (sources.size > SOURCES_KEPT && oldest !== undefined) sources.delete(oldest)
   }
   return source
 }
 
-async function measureCopy({ address, key, size }: Batch['copies'][number]): Promise<CopyFact> {
+async function measureCopy({ address, key, size }: Batch['copies'][number]): Promise<Answer> {
   const source = await sourceAt(address)
   const options = size === undefined ? {} : { size }
   const object = new ReadObjectToMeasure(source, key, settings)
-  return object.measure(source.readNow === undefined ? await source.read(key, options) : source.readNow(key, options))
+  try {
+    return await object.measure(source.readNow === undefined ? await source.read(key, options) : source.readNow(key, options))
+  } catch (error) {
+    if (error instanceof BodyError) return { kind: 'unreadable', reason: error.reason, detail: error.message }
+    if (error instanceof ReadFailure) return { kind: 'failed', failure: error.failure }
+    throw error
+  }
 }
 
-async function measureBatch({ copies }: Batch): Promise<CopyFact[]> {
-  return Promise.all(
-    copies.map((copy) =>
-      measureCopy(copy).catch((error: unknown): CopyFact => {
-        if (error instanceof BodyError) return { kind: 'unreadable', reason: error.reason, detail: error.message }
-        throw error
-      }),
-    ),
-  )
+let waiting: Answers['answers'][number][] = []
+
+function answer(one: Answers['answers'][number]): void {
+  if (waiting.push(one) === 1) setImmediate(post)
+}
+
+function post(): void {
+  const answers = waiting
+  waiting = []
+  parentPort?.postMessage({ answers } satisfies Answers)
+}
+
+function giveUp(error: unknown): void {
+  if (error instanceof Disagreement) {
+    parentPort?.postMessage({ answers: [], disagreement: error.message } satisfies Answers)
+    return
+  }
+  // Out of memory, or a source that cannot be opened: this thread's end, seen by the pool.
+  queueMicrotask(() => {
+    throw error
+  })
 }
 
 parentPort?.on('message', (batch: Batch | 'close') => {
@@ -60,15 +95,6 @@ parentPort?.on('message', (batch: Batch | 'close') => {
     void Promise.all([...sources.values()].map(async (source) => (await source).close?.())).finally(() => parentPort?.close())
     return
   }
-  void measureBatch(batch).then(
-    (facts) => parentPort?.postMessage({ id: batch.id, facts } satisfies BatchDone),
-    (error: unknown) => {
-      if (error instanceof Disagreement)
-        return parentPort?.postMessage({ id: batch.id, facts: [], disagreement: error.message } satisfies BatchDone)
-      // Out of memory, or a source that cannot be opened: this thread's end, seen by the pool.
-      queueMicrotask(() => {
-        throw error
-      })
-    },
-  )
+  const { id, copies } = batch
+  for (const [index, copy] of copies.entries()) measureCopy(copy).then((known) => answer({ id, index, answer: known }), giveUp)
 })

@@ -67,7 +67,7 @@ export class ReadObjectToMeasure {
   readonly #limit: number
   readonly #measuring: Measuring
 
-  constructor(source: Source, key: string, { maxInflatedBytes, twice }: MeasureSettings) {
+  constructor(source: Pick<Source, 'name' | 'kind' | 'asStored'>, key: string, { maxInflatedBytes, twice }: MeasureSettings) {
     this.#name = `${source.name}/${key}`
     this.#live = source.kind === 'store' || source.asStored === true
     this.#limit = maxInflatedBytes

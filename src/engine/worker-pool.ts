@@ -3,12 +3,22 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { Disagreement } from '../core/disagreement.js'
 import type { CopyFact } from '../core/judge-log-file.js'
-import type { Batch, BatchDone } from './measure-worker.js'
-import { type CopyToMeasure, type MeasureOptions, type Measurer, MeasurerHere, type MeasureSettings } from './measurer.js'
+import { ReadFailure, type SourceAddress } from '../sources/source.js'
+import type { Answer, Answers, Batch } from './measure-worker.js'
+import {
+  type CopyToMeasure,
+  type MeasureOptions,
+  type Measurer,
+  MeasurerHere,
+  type MeasureSettings,
+  ReadObjectToMeasure,
+} from './measurer.js'
 
 /** A start costs about as much as measuring these: fewer log files are measured in this thread. */
 const WORTH_FILES = 4000
 const WORTH_BYTES = 128 * 1024 * 1024
+/** The same, of log files that must be fetched. */
+const WORTH_FETCHES = 10_000
 /** A message costs as much as some small log files; large ones need no company. */
 const BATCH_FILES = 64
 const BATCH_BYTES = 4 * 1024 * 1024
@@ -16,22 +26,38 @@ const BATCHES_IN_FLIGHT = 2
 
 interface Job {
   readonly copy: Batch['copies'][number]
-  readonly done: (fact: CopyFact) => void
+  readonly done: (answer: Answer) => void
   readonly stop: (reason: unknown) => void
+  /** Reading it is mostly waiting; how many wait at a time is the source's matter. */
+  readonly isFetched: boolean
   /** How many workers ended while they had it. */
   failures: number
 }
 
-/** One thread, and what it was given. */
+/** One thread, and what it was given and has not answered. */
 class Lane {
   readonly worker: Worker
-  readonly batches = new Map<number, Job[]>()
+  readonly batches = new Map<number, Map<number, Job>>()
   /** What it has now may end it. */
   alone = false
   ended = false
 
   constructor(worker: Worker) {
     this.worker = worker
+  }
+
+  take({ id, index }: Answers['answers'][number]): Job | undefined {
+    const batch = this.batches.get(id)
+    const job = batch?.get(index)
+    batch?.delete(index)
+    if (batch?.size === 0) this.batches.delete(id)
+    return job
+  }
+
+  takeAll(): Job[] {
+    const jobs = [...this.batches.values()].flatMap((batch) => [...batch.values()])
+    this.batches.clear()
+    return jobs
   }
 }
 
@@ -60,17 +86,15 @@ export class WorkerPool implements Measurer {
   }
 
   measure(copy: CopyToMeasure): Promise<CopyFact> | CopyFact {
-    const { address } = copy.source
-    if (address === undefined || !this.#isWorthIt()) return this.#measureHere(copy)
+    const { address, readThere } = copy.source
+    if (readThere !== undefined && this.#isWorthIt(WORTH_FETCHES)) return this.#measureThere(copy)
+    if (address === undefined || !this.#isWorthIt(WORTH_FILES)) return this.#measureHere(copy)
     this.#options.signal.throwIfAborted()
-    return new Promise((done, stop) => {
-      this.#queue.push({ copy: { address, key: copy.key, size: copy.size }, done, stop, failures: 0 })
-      this.#flushSoon()
-    })
+    return this.#ask(address, copy, false).then((answer) => (answer.kind === 'failed' ? ENDED : answer))
   }
 
-  #isWorthIt(): boolean {
-    return this.#atOnce || this.#measured >= WORTH_FILES || this.#bytes >= WORTH_BYTES
+  #isWorthIt(files: number): boolean {
+    return this.#atOnce || this.#measured >= files || this.#bytes >= WORTH_BYTES
   }
 
   #measureHere(copy: CopyToMeasure): Promise<CopyFact> | CopyFact {
@@ -78,6 +102,28 @@ export class WorkerPool implements Measurer {
     this.#measured++
     if (!(fact instanceof Promise) && fact.kind === 'measured') this.#bytes += fact.measurement.bytesRead
     return fact
+  }
+
+  /** Tried once in a thread; tried again, and then measured, here. */
+  async #measureThere({ source, key, size }: CopyToMeasure): Promise<CopyFact> {
+    const { signal } = this.#options
+    signal.throwIfAborted()
+    const options = size === undefined ? { signal } : { signal, size }
+    const there = async (address: SourceAddress): Promise<CopyFact> => {
+      const answer = await this.#ask(address, { source, key, size }, true)
+      if (answer.kind === 'failed') throw new ReadFailure(answer.failure)
+      return answer
+    }
+    const read = await source.readThere?.(key, options, there)
+    if (read?.kind === 'done') return read.result
+    return new ReadObjectToMeasure(source, key, this.#options).measure(read ?? (await source.read(key, options)))
+  }
+
+  #ask(address: SourceAddress, { key, size }: CopyToMeasure, isFetched: boolean): Promise<Answer> {
+    return new Promise((done, stop) => {
+      this.#queue.push({ copy: { address, key, size }, done, stop, isFetched, failures: 0 })
+      this.#flushSoon()
+    })
   }
 
   /** Log files that come in the same turn go in the same batch. */
@@ -98,10 +144,10 @@ export class WorkerPool implements Measurer {
   }
 
   #flush(): void {
-    while (this.#queue.length > 0 && !this.#closed) {
+    for (let [next] = this.#queue; next !== undefined && !this.#closed; [next] = this.#queue) {
       // What was with a worker when it ended goes alone now, so that it takes nothing with it a second time.
-      const alone = (this.#queue[0]?.failures ?? 0) > 0
-      const lane = this.#freeLane(alone ? 1 : BATCHES_IN_FLIGHT)
+      const alone = next.failures > 0
+      const lane = this.#freeLane(alone ? 1 : next.isFetched ? Number.POSITIVE_INFINITY : BATCHES_IN_FLIGHT)
       if (lane === undefined) return
       lane.alone = alone
       this.#send(lane, this.#queue.splice(0, alone ? 1 : this.#batchFiles()))
@@ -124,29 +170,27 @@ export class WorkerPool implements Measurer {
     const lane = new Lane(
       new Worker(new URL('./measure-worker.js', import.meta.url), { workerData, name: 'verify-trail measure' }),
     )
-    lane.worker.on('message', (done: BatchDone) => this.#done(lane, done))
+    lane.worker.on('message', (answers: Answers) => this.#answered(lane, answers))
     lane.worker.on('error', () => this.#ended(lane))
     lane.worker.on('exit', () => this.#ended(lane))
     this.#lanes.push(lane)
     return lane
   }
 
-  #send(lane: Lane, jobs: Job[]): void {
+  #send(lane: Lane, jobs: readonly Job[]): void {
     const id = this.#nextId++
-    lane.batches.set(id, jobs)
+    lane.batches.set(id, new Map(jobs.entries()))
     lane.worker.postMessage({ id, copies: jobs.map((job) => job.copy) } satisfies Batch)
   }
 
-  #done(lane: Lane, { id, facts, disagreement }: BatchDone): void {
-    const jobs = lane.batches.get(id) ?? []
-    lane.batches.delete(id)
-    if (disagreement !== undefined) for (const job of jobs.splice(0)) job.stop(new Disagreement(disagreement))
-    jobs.forEach((job, index) => {
-      const fact = facts[index]
-      if (fact?.kind === 'measured') this.#bytes += fact.measurement.bytesRead
+  #answered(lane: Lane, { answers, disagreement }: Answers): void {
+    if (disagreement !== undefined) for (const job of lane.takeAll()) job.stop(new Disagreement(disagreement))
+    for (const one of answers) {
+      const { answer } = one
+      if (answer.kind === 'measured') this.#bytes += answer.measurement.bytesRead
       this.#measured++
-      job.done(fact ?? ENDED)
-    })
+      lane.take(one)?.done(answer)
+    }
     this.#flush()
   }
 
@@ -155,8 +199,7 @@ export class WorkerPool implements Measurer {
     if (lane.ended) return
     lane.ended = true
     this.#lanes.splice(this.#lanes.indexOf(lane), 1)
-    const jobs = [...lane.batches.values()].flat()
-    lane.batches.clear()
+    const jobs = lane.takeAll()
     for (const job of jobs) job.failures++
     if (this.#closed) {
       for (const job of jobs) job.stop(this.#options.signal.reason)

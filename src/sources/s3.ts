@@ -1,6 +1,15 @@
 /** A bucket on AWS S3 or on any S3-compatible store. The AWS SDK is loaded when a source is opened, not before. */
 import { invalidOption } from '../aws/environment.js'
-import { describeFailure, type Failure, isCredentialsFailure, parseFailure, reasonOf, TransferError } from '../aws/failure.js'
+import {
+  AnswerError,
+  describeFailure,
+  type Failure,
+  isCredentialsFailure,
+  isSkewed,
+  parseFailure,
+  reasonOf,
+  TransferError,
+} from '../aws/failure.js'
 import type { ListPage } from '../aws/listing.js'
 import type { ObjectAnswer, ObjectBody } from '../aws/object-lane.js'
 import { S3Bucket } from '../aws/s3-bucket.js'
@@ -12,11 +21,13 @@ import {
   type S3Store,
   type S3StoreOptions,
 } from '../aws/s3-store.js'
-import { SignedLane } from '../aws/signed-lane.js'
+import { type LanePassport, SignedLane } from '../aws/signed-lane.js'
 import { LEAST_PROGRESS } from '../aws/stall-watch.js'
 import { compareKeys } from '../core/compare-keys.js'
 import { VerifyTrailError } from '../errors.js'
 import { answerTo } from './s3-answers.js'
+import { refuse, takeObject } from './s3-object.js'
+import { readerAddress, type ThereFailure } from './s3-reader.js'
 import { S3Versions } from './s3-versions.js'
 import {
   BodyError,
@@ -24,9 +35,11 @@ import {
   type ListedObject,
   type ListOptions,
   type ReadAnswer,
+  ReadFailure,
   type ReadObject,
   type ReadOptions,
   type Source,
+  type SourceAddress,
   type UnlistedPart,
   type UnreadableObject,
   type VersionHistory,
@@ -36,8 +49,6 @@ export interface S3SourceOptions extends S3StoreOptions {
   readonly signal?: AbortSignal
 }
 
-/** Larger objects are handed out in chunks, so that memory stays flat. */
-const WHOLE_OBJECT_LIMIT = 512 * 1024
 /** A store that cannot be reached at all is said sooner than one that fails now and then. */
 const OPENING_ATTEMPTS = 3
 /** For how long in ms what was listed at opening is good for whoever asks for the same. */
@@ -95,6 +106,7 @@ class S3Source implements Source {
   readonly #store: S3Store
   readonly versions: VersionHistory
   readonly #bucket: S3Bucket
+  #there: { readonly passport: LanePassport; readonly address: SourceAddress } | undefined
   #opening: { readonly prefix: string; readonly page: ListPage; readonly until: number } | undefined
 
   constructor(store: S3Store, bucket: string, name: string, prefix: string) {
@@ -167,12 +179,48 @@ class S3Source implements Source {
   }
 
   async read(key: string, { size, signal }: ReadOptions = {}): Promise<ReadAnswer> {
-    if (key === '' || /\p{Surrogate}/u.test(key)) return { kind: 'unreadable', reason: 'unsafe-name' }
+    if (isUnsafe(key)) return { kind: 'unreadable', reason: 'unsafe-name' }
     try {
       return await this.#bucket.get({ key }, (answer) => this.#take(answer, key, size, signal), signal)
     } catch (error) {
       return answerTo(error, signal)
     }
+  }
+
+  /** The first try is another thread's where the lane is ours; what did not go well is asked for again here. */
+  async readThere<T>(
+    key: string,
+    { size, signal }: ReadOptions,
+    there: (address: SourceAddress) => Promise<T>,
+  ): Promise<{ readonly kind: 'done'; readonly result: T } | ReadAnswer> {
+    if (isUnsafe(key)) return { kind: 'unreadable', reason: 'unsafe-name' }
+    let isFirst = true
+    let unheardOf: { readonly error: unknown } | undefined
+    try {
+      return await this.#bucket.withLane(async (lane) => {
+        if (!isFirst || !(lane instanceof SignedLane)) return this.#take(await lane.get({ key }, signal), key, size, signal)
+        isFirst = false
+        const address = this.#addressOf(await lane.passport())
+        try {
+          return { kind: 'done' as const, result: await there(address) }
+        } catch (error) {
+          if (error instanceof ReadFailure) throw failureThere(error, lane)
+          unheardOf = { error }
+          throw error
+        }
+      }, signal)
+    } catch (error) {
+      if (unheardOf !== undefined) throw unheardOf.error
+      return answerTo(error, signal)
+    }
+  }
+
+  #addressOf(passport: LanePassport): SourceAddress {
+    if (this.#there?.passport !== passport) {
+      const { connectTimeout, idleTimeout } = this.#store.settings
+      this.#there = { passport, address: readerAddress({ name: this.name, connectTimeout, idleTimeout }, passport) }
+    }
+    return this.#there.address
   }
 
   otherBucket(bucket: string): Source | undefined {
@@ -197,15 +245,7 @@ class S3Source implements Source {
     size: number | undefined,
     signal: AbortSignal | undefined,
   ): ReadObject | Promise<ReadObject> {
-    const { body, metadata, etag, length = size } = answer
-    if (answer.range !== undefined) throw refuse(body, new TransferError('cut', 'a part was sent, and all was asked for'))
-    if (size !== undefined && length !== size) {
-      throw refuse(body, new TransferError('altered', `listed with ${size} bytes, sent with ${length}`))
-    }
-    if (length === undefined || length > WHOLE_OBJECT_LIMIT) {
-      return { kind: 'object', body: this.#chunks(body, { key, length, etag, signal }), metadata }
-    }
-    return body.whole(length).then((body) => ({ kind: 'object', body, metadata }))
+    return takeObject(answer, size, (body, length, etag) => this.#chunks(body, { key, length, etag, signal }))
   }
 
   /** Goes on where the body broke off, as long as the object is the same and each part brings some progress. */
@@ -246,6 +286,18 @@ class S3Source implements Source {
   }
 }
 
+/** What no request can be made for. */
+function isUnsafe(key: string): boolean {
+  return key === '' || /\p{Surrogate}/u.test(key)
+}
+
+/** A thread that read signed by a clock of its own. */
+function failureThere(error: ReadFailure, lane: SignedLane): AnswerError {
+  const { failure, clockOffset } = error.failure as ThereFailure
+  if (isSkewed(failure)) lane.setClock(clockOffset)
+  return new AnswerError(failure)
+}
+
 interface LargeObject {
   readonly key: string
   readonly length: number | undefined
@@ -268,11 +320,6 @@ function decodeKey(text: string, page: ListPage): string | UnlistedPart {
   } catch {
     return { kind: 'unreadable', key: text, reason: 'unsafe-name', detail: 'not UTF-8' }
   }
-}
-
-function refuse(body: ObjectBody, error: TransferError): TransferError {
-  body.destroy(error)
-  return error
 }
 
 /** S3 lists in byte order. What does not go on in it may never end, and what lies before was perhaps never listed. */

@@ -68,6 +68,17 @@ export class BodyError extends Error {
   }
 }
 
+/** Thrown by a read that another thread tried once: `failure` is what its source says, and survives a message. */
+export class ReadFailure extends Error {
+  override readonly name = 'ReadFailure'
+  readonly failure: unknown
+
+  constructor(failure: unknown) {
+    super('a read that another thread tried did not succeed')
+    this.failure = failure
+  }
+}
+
 export interface ReadOptions {
   readonly signal?: AbortSignal
   /** Size in the listing, where one is known: a body of another length after retries is `altered-in-transfer`. */
@@ -165,6 +176,15 @@ export interface Source {
   readonly versions?: VersionHistory
   /** Where given, log files of this source may be read and measured in worker threads. */
   readonly address?: SourceAddress
+  /**
+   * As `read`, except that the first try may be left to another thread: to whoever reads the object from the source at
+   * `address`, once, and rejects with the `ReadFailure` that came of it. When to try, and whether again, is decided here.
+   */
+  readThere?<T>(
+    key: string,
+    options: ReadOptions,
+    there: (address: SourceAddress) => Promise<T>,
+  ): Promise<{ readonly kind: 'done'; readonly result: T } | ReadAnswer>
   /** Files ignored as the operating system's or as metadata sidecars, so far. */
   readonly ignored?: number
   close?(): Promise<void>

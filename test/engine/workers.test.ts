@@ -39,28 +39,31 @@ export const open = async (marker) => ({
 })
 `
 
-t.test('a worker that ends loses nothing', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'verify-trail-workers-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  writeFileSync(join(folder, 'deadly.mjs'), DEADLY)
-  const address = { module: pathToFileURL(join(folder, 'deadly.mjs')).href, name: 'open', args: [join(folder, 'marker')] }
-  const source: Source = Object.assign(memorySource({ name: 'deadly', objects: new Map() }), { address })
-  const limit = <T>(read: () => Promise<T>): Promise<T> => read()
-  const signal = new AbortController().signal
-  const pool = new WorkerPool({ maxInflatedBytes: 1024, twice: false, signal, limit, concurrency: 8 }, 2)
-  const keys = Array.from({ length: 200 }, (_, n) => `key-${n}`)
-  keys[20] = 'once'
-  keys[100] = 'always'
-  keys[150] = 'throws'
-  const facts: CopyFact[] = await Promise.all(keys.map((key) => pool.measure({ source, key, size: 2 })))
-  await pool.close()
-  t.strictSame(
-    keys.filter((_, n) => facts[n]?.kind !== 'measured'),
-    ['always', 'throws'],
-    'only what ends every worker is not measured',
-  )
-  t.match(facts[100], { kind: 'unreadable', reason: 'io' }, 'and it is unreadable, not invalid')
-})
+for (const way of ['reads', 'fetches'] as const)
+  t.test(`a worker that ends loses nothing of what it ${way}`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'verify-trail-workers-'))
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+    writeFileSync(join(folder, 'deadly.mjs'), DEADLY)
+    const address = { module: pathToFileURL(join(folder, 'deadly.mjs')).href, name: 'open', args: [join(folder, 'marker')] }
+    const readThere: Source['readThere'] = async (_key, _options, there) => ({ kind: 'done', result: await there(address) })
+    const given = way === 'reads' ? { address } : { readThere }
+    const source: Source = Object.assign(memorySource({ name: 'deadly', objects: new Map() }), given)
+    const limit = <T>(read: () => Promise<T>): Promise<T> => read()
+    const signal = new AbortController().signal
+    const pool = new WorkerPool({ maxInflatedBytes: 1024, twice: false, signal, limit, concurrency: 8 }, 2)
+    const keys = Array.from({ length: 200 }, (_, n) => `key-${n}`)
+    keys[20] = 'once'
+    keys[100] = 'always'
+    keys[150] = 'throws'
+    const facts: CopyFact[] = await Promise.all(keys.map((key) => pool.measure({ source, key, size: 2 })))
+    await pool.close()
+    t.strictSame(
+      keys.filter((_, n) => facts[n]?.kind !== 'measured'),
+      ['always', 'throws'],
+      'only what ends every worker is not measured',
+    )
+    t.match(facts[100], { kind: 'unreadable', reason: 'io' }, 'and it is unreadable, not invalid')
+  })
 
 t.test('an aborted pool answers no more', async (t) => {
   const stop = new AbortController()

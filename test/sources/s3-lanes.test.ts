@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -10,12 +10,15 @@ import { gzipSync } from 'node:zlib'
 import forge from 'node-forge'
 import pLimit from 'p-limit'
 import t, { type Test } from 'tap'
+import { MeasurerHere } from '../../src/engine/measurer.js'
+import { WorkerPool } from '../../src/engine/worker-pool.js'
 import { type S3SourceOptions, s3Source } from '../../src/sources/s3.js'
 import type { ReadAnswer, Source } from '../../src/sources/source.js'
 import {
   bare,
   bytesOf,
   codeOf,
+  cut,
   EMPTY_LISTING,
   failure,
   isFast,
@@ -492,4 +495,65 @@ t.test('what was listed at opening is not asked for again', async (t) => {
   store.say(whole(EMPTY_LISTING))
   await fast.folders('')
   t.equal(store.requests.length, 1, 'and no longer')
+})
+
+t.test('what another thread reads is what would be read here, as often', async (t) => {
+  isolate(SOMEBODY)
+  const store = await misbehaving(t)
+  const { fast: source, sdk } = await open(t, store.url)
+  const { signal } = new AbortController()
+  const options = {
+    maxInflatedBytes: 2 ** 20,
+    twice: false,
+    signal,
+    limit: <T>(read: () => Promise<T>) => read(),
+    concurrency: 8,
+  }
+  const [here, there] = [new MeasurerHere(options), new WorkerPool(options, 1)]
+  const sound = withBytes(gzipped, {})
+  const hour = { date: new Date(Date.now() + 3_600_000).toUTCString() }
+  const size = gzipped.length
+  const rows: readonly (readonly [sentence: string, replies: readonly Reply[], kind: string, size?: number])[] = [
+    ['an object', [sound], 'measured'],
+    ['an object of no listing', [sound], 'measured'],
+    ['what is no gzip', [whole(BODY)], 'measured', BODY.length],
+    ['a busy store', [failure(503, 'SlowDown'), sound], 'measured'],
+    ['a store that stays busy', [failure(503, 'SlowDown')], 'unreadable'],
+    ['no such object', [failure(404, 'NoSuchKey')], 'missing'],
+    ['no access', [failure(403, 'AccessDenied')], 'unreadable'],
+    ['a connection that breaks', [reset, sound], 'measured'],
+    ['a body that breaks off', [cut('half', size), sound], 'measured'],
+    ['another size than was listed', [whole('x')], 'unreadable'],
+    ['a clock that is wrong', [failure(403, 'RequestTimeTooSkewed', 'm', hour), sound], 'measured'],
+    ['a clock that was wrong', [sound], 'measured'],
+    ['another region', [failure(301, 'PermanentRedirect', 'm', { 'x-amz-bucket-region': 'eu-west-3' }), sound], 'measured'],
+  ]
+  for (const [sentence, replies, kind, listed = size] of rows) {
+    const copy = { source, key: 'a key', size: sentence.includes('no listing') ? undefined : listed }
+    // What is learnt from an answer is learnt by both.
+    store.say(...replies)
+    const fact = await there.measure(copy)
+    const { length } = store.requests
+    t.equal(fact.kind, kind, sentence)
+    if (kind === 'measured') store.say(sound)
+    else store.say(...replies)
+    if (sentence === 'what is no gzip') store.say(whole(BODY))
+    t.strictSame(await here.measure(copy), fact, `${sentence}: the same fact`)
+    t.equal(length, kind === 'measured' ? replies.length : store.requests.length, `${sentence}: as many requests`)
+  }
+  await t.test('a large object that breaks off is read anew', async (t) => {
+    const large = gzipSync(randomBytes(700_000))
+    store.say(cut(large.toString('latin1').slice(0, 1000), large.length), withBytes(large, {}))
+    t.match(await there.measure({ source, key: 'large', size: large.length }), {
+      kind: 'measured',
+      measurement: { bytesInflated: 700_000 },
+    })
+    t.equal(store.requests.length, 2)
+  })
+  await t.test('by the SDK it is read here', async (t) => {
+    store.say(sound)
+    t.match(await there.measure({ source: sdk, key: 'key', size }), { kind: 'measured', live: true })
+    t.notOk(isFast(store.requests[0]))
+  })
+  await there.close()
 })
