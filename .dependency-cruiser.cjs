@@ -11,8 +11,8 @@ module.exports = {
       name: 'no-dev-dependencies',
       severity: 'error',
       from: { path: '^src' },
-      // An optional peer, installed for the tests.
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'], pathNot: 'node_modules/@napi-rs/xattr' },
+      // Optional peers, installed for the tests.
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'], pathNot: 'node_modules/(@napi-rs/xattr|bullmq|ioredis)' },
     },
     {
       name: 'core-is-pure',
@@ -66,6 +66,13 @@ module.exports = {
           '^src/keys/key-source\\.ts$',
         ],
       },
+    },
+    {
+      name: 'only-a-cluster-knows-redis',
+      comment: 'BullMQ and ioredis are optional: no other part can need them.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cluster/redis\\.ts$' },
+      to: { path: 'node_modules/(bullmq|ioredis)/', dependencyTypesNot: ['type-only'] },
     },
     { name: 'only-cli-knows-cli', severity: 'error', from: { pathNot: '^src/cli/' }, to: { path: '^src/cli/' } },
     {

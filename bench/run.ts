@@ -7,7 +7,7 @@ interface Bench {
   run(): Promise<Row[]>
 }
 
-const NAMES = ['start', 'measure', 'whole', 'scale', 's3', 'peer'] as const
+const NAMES = ['start', 'measure', 'whole', 'scale', 's3', 'peer', 'simulation'] as const
 
 const asked = process.argv.slice(2)
 const unknown = asked.filter((one) => !NAMES.some((known) => known === one))
@@ -18,5 +18,6 @@ if (unknown.length > 0) {
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`)
 for (const one of NAMES.filter((known) => asked.length === 0 || asked.includes(known))) {
   const bench: Bench = await import(`./${one}.js`)
-  printRows(one, await bench.run())
+  const rows = await bench.run()
+  if (rows.length > 0) printRows(one, rows)
 }

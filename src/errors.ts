@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'ERR_REPORT'
   /** An export cannot be written, or is there already. */
   | 'ERR_EXPORT'
+  /** A run over many machines: no Redis, no results, or a worker that must not do what it was given. */
+  | 'ERR_CLUSTER'
   /** A plan that cannot be read, or is none. */
   | 'ERR_PLAN'
   /** Reports that are not those of all shards of one run. */

@@ -2,6 +2,7 @@
 import type { ReportForm } from '../reports/forms.js'
 import { type AttestCommand, parseAttest } from './attest-arguments.js'
 import type { AwsOptions } from './aws-options.js'
+import { type ClusterCommand, parseCluster } from './cluster-arguments.js'
 import {
   diffCommand,
   exportCommand,
@@ -169,6 +170,7 @@ export type CommandLine =
   | MergeCommand
   | PlanCommand
   | AttestCommand
+  | ClusterCommand
   | PrintCommand
 
 /** What is to be done. Throws `ERR_INVALID_OPTION` with a sentence for the user. */
@@ -178,6 +180,8 @@ export function parseArguments(words: readonly string[]): CommandLine {
   switch (first) {
     case 'attest':
       return parseAttest(rest)
+    case 'cluster':
+      return parseCluster(rest)
     case 'diff':
       return parseDiff(rest)
     case 'export':
@@ -202,7 +206,7 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   const flags = command.opts<VerifyFlags>()
   const sources = command.args[0] === 'verify' ? command.args.slice(1) : command.args
   const [misplaced = ''] = command.args
-  if (['attest', 'diff', 'export', 'keys', 'merge', 'plan', 'report'].includes(misplaced))
+  if (['attest', 'cluster', 'diff', 'export', 'keys', 'merge', 'plan', 'report'].includes(misplaced))
     throw usageError(
       `'${misplaced}' comes first: verify-trail ${misplaced} [options] (for a directory of that name: ./${misplaced})`,
     )

@@ -31,7 +31,7 @@ const REPORT = 'Reports:'
 export function verifyCommand(): Command {
   const command = new Command('verify-trail')
     .usage(
-      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail export <source...> -o evidence.tar\n       verify-trail plan <source...> -o plan.json\n       verify-trail diff before.json after.json\n       verify-trail merge shard-1.json shard-2.json…\n       verify-trail attest (check | request | attach) …',
+      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail export <source...> -o evidence.tar\n       verify-trail plan <source...> -o plan.json\n       verify-trail diff before.json after.json\n       verify-trail merge shard-1.json shard-2.json…\n       verify-trail cluster (submit | work | status | merge) …\n       verify-trail attest (check | request | attach) …',
     )
     .description('Proves, or disproves, the integrity of AWS CloudTrail logs: digest chains, signatures and every log file.')
     .argument(
@@ -162,6 +162,18 @@ function reportOptions(): Option[] {
   ]
 }
 
+/** What a run over many machines is about. */
+export function submittedOptions(): Option[] {
+  const place = ['bucket', 'byName', 'publicKeys', 'metadata']
+  const evidence = evidenceOptions().filter((each) => place.includes(each.attributeName()))
+  return [...rangeOptions(), ...namesOptions(), asOf(), unvalidatedTrails(), ...evidence]
+}
+
+/** What each worker has of its own. */
+export function ownOptions(): Option[] {
+  return [...runOptions().filter((each) => each.attributeName() !== 'doubleCheck'), ...awsOptions()]
+}
+
 /** `verify-trail export`. */
 export function exportCommand(): Command {
   const command = new Command('verify-trail export')
@@ -253,7 +265,7 @@ export function mergeCommand(): Command {
     .addHelpText('after', `\n${EXIT_CODES}`)
 }
 
-function fileOptions(): Option[] {
+export function fileOptions(): Option[] {
   return [
     new Option('-o, --output <[form:]file>', 'also a report file; its name says the form (repeatable)').argParser(outputFiles),
     option('--format <form>', `the form of the one -o file: ${REPORT_FORMS.join(', ')}`, single(reportForm)),

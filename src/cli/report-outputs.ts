@@ -9,7 +9,7 @@ import { type Console, messageOf, say, showsColours, systemCode, terminalLook } 
 import { WrittenFile } from './written-file.js'
 
 /** Which reports: on stdout, and in files. */
-type ReportRequest = Pick<ReportCommand, 'form' | 'outputs' | 'verbose' | 'quiet' | 'color'>
+export type ReportRequest = Pick<ReportCommand, 'form' | 'outputs' | 'verbose' | 'quiet' | 'color'>
 
 /** One report on its way to stdout or to a file. */
 interface ReportOutput {

@@ -4,17 +4,22 @@ import { VerifyTrailError } from '../errors.js'
 import { readReport } from '../reports/read-report.js'
 import type { ReportCommand } from './arguments.js'
 import type { Console } from './console.js'
-import { ReportOutputs } from './report-outputs.js'
+import { ReportOutputs, type ReportRequest } from './report-outputs.js'
 
 /** Runs `verify-trail report`: a saved report in other forms. 0 says that they were written, not that the trail is valid. */
 export async function runReport(command: ReportCommand, console: Console): Promise<0 | 2> {
-  const { source, outputs: targets } = command
-  if (targets.some(({ path }) => resolve(path) === resolve(source)))
+  const { source, outputs } = command
+  if (outputs.some(({ path }) => resolve(path) === resolve(source)))
     throw new VerifyTrailError('ERR_INVALID_OPTION', `the report '${source}' would overwrite itself`)
-  const outputs = await ReportOutputs.open(command, console, () => undefined)
+  return (await writeAgain(source, command, console)) === undefined ? 2 : 0
+}
+
+/** Undefined where a report could not be written. */
+export async function writeAgain(path: string, request: ReportRequest, console: Console): Promise<Summary | undefined> {
+  const outputs = await ReportOutputs.open(request, console, () => undefined)
   let summary: Summary | undefined
   try {
-    for await (const result of readReport(source)) {
+    for await (const result of readReport(path)) {
       console.interrupted.throwIfAborted()
       if (result.kind === 'summary') summary = result
       const wait = outputs.write(result)
@@ -25,5 +30,5 @@ export async function runReport(command: ReportCommand, console: Console): Promi
     throw error
   }
   if (summary !== undefined) await outputs.complete()
-  return outputs.failed ? 2 : 0
+  return outputs.failed ? undefined : summary
 }

@@ -15,6 +15,8 @@ export async function runCommandLine(words: readonly string[], console: Console)
         return 0
       case 'attest':
         return await (await import('./attest.js')).runAttest(command, console)
+      case 'cluster':
+        return await (await import('./cluster.js')).runCluster(command, console)
       case 'diff':
         return await (await import('./diff.js')).runDiff(command, console)
       case 'export':
