@@ -1,7 +1,9 @@
 /** Every fixture case, through every kind of source, with equal reports. */
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { S3Client } from '@aws-sdk/client-s3'
 import t, { type Test } from 'tap'
@@ -56,32 +58,35 @@ const ARCHIVES: readonly [string, (objects: ReadonlyMap<string, Uint8Array>) => 
 const scratch = mkdtempSync(join(tmpdir(), 'verify-trail-archives-'))
 t.teardown(() => rmSync(scratch, { recursive: true, force: true }))
 
-async function sameFromArchives(t: Test, one: Case, expected: CaseRun): Promise<void> {
+/** Each case in one form of archive, so that each form has its hundred. */
+async function sameFromArchive(t: Test, one: Case, turn: number, expected: CaseRun): Promise<void> {
   const folders = one.sources.map((folder) => join(casePath(one.name), folder))
-  for (const [form, write] of ARCHIVES) {
-    const paths = one.sources.map((folder) => join(scratch, one.name, `${folder}.${form}`))
-    for (const [index, path] of paths.entries()) {
-      mkdirSync(dirname(path), { recursive: true })
-      writeFileSync(path, write(caseObjects(folders[index] ?? '')))
-    }
-    const sources = await Promise.all(paths.map((path) => archiveSource(path)))
-    const run = await runCase(one, sources, { metadata: caseMetadata(one) })
-    await Promise.all(sources.map((source) => source.close?.()))
-    const renamed = paths.reduce(
-      (text, path, index) => text.replaceAll(path, folders[index] ?? ''),
-      JSON.stringify(comparable(run)),
-    )
-    t.equal(renamed, JSON.stringify(comparable(expected)), `${one.name}: the same from ${form}`)
+  const [form, write] = ARCHIVES[turn % ARCHIVES.length] as (typeof ARCHIVES)[number]
+  const paths = one.sources.map((folder) => join(scratch, one.name, `${folder}.${form}`))
+  for (const [index, path] of paths.entries()) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, write(caseObjects(folders[index] ?? '')))
   }
+  const sources = await Promise.all(paths.map((path) => archiveSource(path)))
+  const run = await runCase(one, sources, { metadata: caseMetadata(one) })
+  await Promise.all(sources.map((source) => source.close?.()))
+  const renamed = paths.reduce(
+    (text, path, index) => text.replaceAll(path, folders[index] ?? ''),
+    JSON.stringify(comparable(run)),
+  )
+  t.equal(renamed, JSON.stringify(comparable(expected)), `${one.name}: the same from ${form}`)
 }
 
-t.test('every case from a directory, and from archives of it', async (t) => {
-  for (const one of cases.filter(({ only }) => only !== 's3')) {
-    const sources = await Promise.all(one.sources.map((folder) => directorySource(join(casePath(one.name), folder))))
-    const run = await runCase(one, sources, { metadata: caseMetadata(one) })
+const directories = (one: Case): Promise<Source[]> =>
+  Promise.all(one.sources.map((folder) => directorySource(join(casePath(one.name), folder))))
+
+t.test('every case from a directory, and from an archive of it', async (t) => {
+  for (const [turn, one] of cases.filter(({ only }) => only !== 's3').entries()) {
+    const sources = await directories(one)
+    const run = await runCase(one, sources, { metadata: caseMetadata(one), workers: 0 })
     t.strictSame(differences(one, run), [], `${one.name}: ${one.about}`)
     t.equal(exitCode(run), one.expected.exit, `${one.name}: exit code`)
-    await sameFromArchives(t, one, run)
+    await sameFromArchive(t, one, turn, run)
     const ignored = sources.some((source) => (source.ignored ?? 0) > 0)
     if (ignored) continue
     const other = await runCase(one, await inMemory(one), {
@@ -95,6 +100,16 @@ t.test('every case from a directory, and from archives of it', async (t) => {
       `${one.name}: the same from memory, at another concurrency, with signatures checked twice`,
     )
   }
+})
+
+t.test('any number of workers gives equal bytes', (t) => {
+  const script = fileURLToPath(new URL('support/equal-reports.js', import.meta.url))
+  const { stdout, stderr } = spawnSync(process.execPath, [script, '12'], { encoding: 'utf8', env: { PATH: process.env['PATH'] } })
+  t.match(stdout, /^\{/, stderr)
+  const { compared, different } = JSON.parse(stdout)
+  t.ok(compared > 20, `${compared} cases`)
+  t.strictSame(different, [])
+  t.end()
 })
 
 t.test('every case from a store in memory and from a real S3 server', async (t) => {
