@@ -37,6 +37,7 @@ export class VerifyTrailError extends Error {
   override readonly name = 'VerifyTrailError'
   readonly code: ErrorCode
 
+  /** For sources and key sources of your own. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code

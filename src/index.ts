@@ -14,6 +14,7 @@ export type {
 } from './channels.js'
 export { dataToSign } from './core/data-to-sign.js'
 export { type Digest, type DigestAnswer, type LogFileClaim, type PreviousDigest, parseDigest } from './core/digest.js'
+export type { MetadataOrigin } from './core/digest-metadata.js'
 export {
   type AcceptedGap,
   type ChainSelection,
@@ -29,11 +30,13 @@ export {
   type Finding,
   type FindingCode,
   type FindingFields,
+  type FindingHead,
   type FindingOf,
   type FindingVerdict,
   type Gap,
   type GapEvent,
   type GapReason,
+  type Lost,
   type ObjectVersions,
   type UnreadableReason,
   type Verdict,
@@ -66,6 +69,7 @@ export type {
 export { verifySignature } from './core/signature.js'
 export type { Refusal, TrailKnowledge, TrailSettings, TrailStatus } from './core/trail-knowledge.js'
 export { type FailedShard, type MergeOptions, mergeShards, type ShardReport } from './engine/merge-shards.js'
+export type { StartedAs } from './engine/options.js'
 export {
   type PlannedChain,
   type PlannedObjects,
@@ -109,6 +113,7 @@ export {
   type ReadObject,
   type ReadOptions,
   type Source,
+  type SourceAddress,
   type UnlistedPart,
   type UnreadableObject,
   type VersionAnswer,

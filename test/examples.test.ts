@@ -93,6 +93,16 @@ t.test('OpenTelemetry: the snippet of its README runs as it stands', async (t) =
   t.match(stdout, /'verify_trail.verdict': 'valid'/)
 })
 
+t.test('a program that imports the package writes every form, and all of them again from a saved report', async (t) => {
+  const words = [
+    'test/support/consumer.mjs',
+    `${casePath('demo')}/example-trail-logs`,
+    join(casePath('demo'), 'public-keys.json'),
+  ]
+  const { stdout } = await execute(process.execPath, words, { cwd: ROOT, env: BARE_ENVIRONMENT })
+  t.match(stdout, /^1\d forms$/m)
+})
+
 t.test('Lambda: a night on a real S3 server, published to EventBridge', async (t) => {
   const server = await startRadosgw()
   if (typeof server === 'string') {

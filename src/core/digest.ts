@@ -44,6 +44,7 @@ export interface Digest {
   readonly starting: boolean
 }
 
+/** What `parseDigest` found: a body with all fields that CloudTrail gives a digest, or why it is none. `ok` says nothing of its signature: that is for `verifySignature` to say. */
 export type DigestAnswer = { readonly ok: true; readonly digest: Digest } | { readonly ok: false; readonly reason: string }
 
 const HEX_SHA256 = /^[0-9a-f]{64}$/i

@@ -39,6 +39,7 @@ export interface Expectations {
   readonly accept: readonly AcceptedGap[]
 }
 
+/** What `parseExpectations` found: expectations that a run takes as they are, or what is wrong with the file and where. */
 export type ExpectationsAnswer =
   | { readonly ok: true; readonly expectations: Expectations }
   | { readonly ok: false; readonly reason: string }

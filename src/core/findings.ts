@@ -124,8 +124,8 @@ export interface ObjectVersions {
   } | null
 }
 
-/** Where the source keeps versions: what it still has. */
-interface Lost {
+/** Of what is missing or was changed, where the source keeps versions: what it still has. */
+export interface Lost {
   readonly versions?: ObjectVersions
 }
 
@@ -221,7 +221,8 @@ export interface FindingFields {
   }
 }
 
-interface FindingHead<C extends FindingCode> {
+/** What all findings have. Names come out of a bucket: escape them. */
+export interface FindingHead<C extends FindingCode> {
   /** `gap` for COVERAGE_GAP, `finding` for all others. */
   readonly kind: C extends 'COVERAGE_GAP' ? 'gap' : 'finding'
   readonly code: C

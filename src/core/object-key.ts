@@ -58,6 +58,7 @@ export interface OtherKey {
   readonly kind: 'other'
 }
 
+/** What an object's key says, told by `kind`. A name is a claim: anybody who may write to the bucket may give it. */
 export type ObjectKey = DigestKey | LogFileKey | ForeignKey | OtherKey
 
 const DIGEST_FOLDER = 'CloudTrail-Digest'

@@ -42,6 +42,10 @@ export interface PublicKeyList {
   readonly problems: readonly PublicKeyProblem[]
 }
 
+/**
+ * What `parsePublicKeyList` found: each fingerprint is either among `keys` or among `problems`; not `ok` where the bytes are no list at all.
+ * Whether the keys are CloudTrail's depends on where the list came from.
+ */
 export type PublicKeyListAnswer =
   | { readonly ok: true; readonly keys: readonly PublicKey[]; readonly problems: readonly PublicKeyProblem[] }
   | { readonly ok: false; readonly reason: string }

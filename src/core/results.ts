@@ -34,6 +34,10 @@ export interface DigestResult {
   readonly findings: readonly FindingCode[]
 }
 
+/**
+ * `valid`: its hash is that of a valid digest. `invalid`: it is not. `missing`: a read answered that it is not there. `unverified`: it could not be looked at, or only
+ * unproven digests list it. No digest lists it: `unlisted` where one would have to, `uncovered` where none speaks for its time, `pending` where one may still come.
+ */
 export type LogFileStatus = 'valid' | 'invalid' | 'unverified' | 'missing' | 'unlisted' | 'uncovered' | 'pending'
 
 /** One log file that was judged. */
@@ -69,6 +73,7 @@ export interface CoverageInterval {
   readonly accepted?: Acceptance
 }
 
+/** How many digest files were judged, and how. */
 export interface DigestCounts {
   /** Judged digest objects: valid + invalid + unverified. */
   found: number
@@ -81,6 +86,7 @@ export interface DigestCounts {
   outOfChain: number
 }
 
+/** How many log files were judged, and how. `unlisted`, `uncovered` and `pending` ones are in no digest, and so not among `listed`. */
 export interface LogFileCounts {
   /** valid + invalid + unverified + missing. */
   listed: number
@@ -114,6 +120,7 @@ export interface ChainSummary {
   readonly newestDigest: { readonly object: string; readonly endTime: string; readonly sha256: string } | null
 }
 
+/** A public key that proved digests. Who does not trust its `origin` has no proof. */
 export interface PublicKeyUse {
   readonly fingerprint: string
   /** Hex SHA-256 of the key's bytes. */

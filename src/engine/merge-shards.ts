@@ -29,6 +29,7 @@ export interface FailedShard {
   readonly reason: string
 }
 
+/** How `mergeShards` takes what it is given. */
 export interface MergeOptions {
   /** The run is then unverified, and says which part of it is not there. @default none: all must be there */
   readonly failed?: readonly FailedShard[]

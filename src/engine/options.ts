@@ -10,6 +10,7 @@ import type { Source } from '../sources/source.js'
 import type { Progress } from './progress.js'
 import type { ShardRequest } from './shard.js'
 
+/** What to verify, with whose keys, and how. All but `sources` may be left out. */
 export interface VerifyTrailOptions {
   /** Where to look. At least one. */
   readonly sources: readonly Source[]
@@ -59,6 +60,7 @@ export interface VerifyTrailOptions {
   readonly startedAs?: StartedAs
   /** Stops the run: it ends with a summary that says `interrupted`. */
   readonly signal?: AbortSignal
+  /** Called now and then with how far the run has come, from within it: what it throws, the run throws. */
   readonly onProgress?: (progress: Progress) => void
 }
 

@@ -44,6 +44,7 @@ export interface PlannedScope {
   readonly unreadable: number
 }
 
+/** What a run would read, by names and sizes alone. It proves nothing: no object was read. */
 export interface TrailPlan {
   /** ISO 8601 UTC; null: as far as there is something. */
   readonly startTime: string | null

@@ -8,6 +8,7 @@ import { mergePublicKeys, type PublicKeyEntry, type PublicKeyList, parsePublicKe
 import { VerifyTrailError } from '../errors.js'
 import type { KeyAnswer, KeyQuery, PublicKeySource } from './key-source.js'
 
+/** How CloudTrail is asked for keys, and for which time at once. */
 export interface CloudTrailKeysOptions extends CloudTrailOptions {
   /** Epoch milliseconds: what the whole run is about, so that one question is enough. @default what is looked up */
   readonly from?: number
@@ -16,6 +17,7 @@ export interface CloudTrailKeysOptions extends CloudTrailOptions {
   readonly now?: () => number
 }
 
+/** Public keys asked of CloudTrail itself. */
 export interface CloudTrailKeys extends PublicKeySource {
   /**
    * The keys that digests of `[from, to]` may be signed with, as CloudTrail gives them, unchecked. Rejects with

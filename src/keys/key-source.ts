@@ -13,6 +13,7 @@ export interface KeyQuery {
   readonly signal?: AbortSignal
 }
 
+/** What a lookup found. A `key` is trusted: only ever answer with one that CloudTrail gave for this fingerprint. */
 export type KeyAnswer =
   /** `origin`: for people, where the key was had from. `independent`: CloudTrail itself was asked. */
   | { readonly kind: 'key'; readonly key: PublicKey; readonly origin: string; readonly independent?: boolean }
@@ -23,5 +24,6 @@ export type KeyAnswer =
 
 /** Implement it to have public keys from anywhere. A lookup answers; it rejects only where its signal was aborted. */
 export interface PublicKeySource {
+  /** The key with this fingerprint. Fingerprint and region are a digest's word until its signature verifies: check them before they reach a network. */
   lookup(query: KeyQuery): Promise<KeyAnswer> | KeyAnswer
 }

@@ -24,6 +24,7 @@ export interface ChainHours {
   readonly endTime: string
 }
 
+/** What differs between two reports. Nothing is judged again: each is taken at its word. */
 export interface ReportDifference {
   readonly schemaVersion: 1
   readonly before: ComparedReport
@@ -55,11 +56,13 @@ export class ReportComparison {
   #first: Summary | undefined
   #second: Summary | undefined
 
+  /** The next result of the first report. */
   addBefore(result: Result): void {
     if (result.kind === 'summary') this.#first = result
     else if (result.kind === 'finding') this.#before.set(findingIdentity(result), result)
   }
 
+  /** The next result of the second report, after all of the first. */
   addAfter(result: Result): void {
     if (result.kind === 'summary') this.#second = result
     if (result.kind !== 'finding') return

@@ -7,8 +7,8 @@ import { stableJson } from './stable-json.js'
 
 /**
  * One JSON object: the summary, and all findings and gaps in the order of the run. Equal results give equal bytes outside
- * `run`. Nothing is written before the summary is there: a run that broke off leaves no half report. Findings wait in a
- * {@link Spool}, so memory does not grow with them.
+ * `run`. Nothing is written before the summary is there: a run that broke off leaves no half report. Findings wait in
+ * a temporary file, so memory does not grow with them.
  */
 export function jsonReport(stream: Writable): ReportWriter {
   const sink = new Sink(stream)

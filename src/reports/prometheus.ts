@@ -66,7 +66,9 @@ function chainGauge(
 }
 
 function samples(counts: Readonly<Record<string, number>>): Sample[] {
-  return Object.entries(counts).map(([status, value]) => [{ status }, value])
+  // A saved report has them in another order than a run.
+  const sorted = Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1))
+  return sorted.map(([status, value]) => [{ status }, value])
 }
 
 function gauge(name: string, help: string, all: readonly Sample[]): string[] {

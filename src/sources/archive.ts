@@ -25,6 +25,7 @@ import { spool } from './spool-file.js'
 import { readTarMembers, type TarMembers } from './tar-members.js'
 import { readZipMembers } from './zip-members.js'
 
+/** How an archive is opened. */
 export interface ArchiveOptions {
   readonly signal?: AbortSignal
   /** Where `-` is read from. @default standard input */

@@ -25,6 +25,7 @@ export interface MemoryVersion {
   readonly lock?: ObjectLock
 }
 
+/** What a source in memory holds, and what it says of itself. */
 export interface MemorySourceOptions {
   /** What reports call it. */
   readonly name: string

@@ -16,6 +16,7 @@ export interface MetadataFile {
   readonly size: number
 }
 
+/** What `parseMetadata` found: metadata by object, or why the bytes are none. It need not be trusted: a signature proves itself. */
 export type MetadataFileAnswer =
   | { readonly ok: true; readonly metadata: MetadataFile }
   | { readonly ok: false; readonly reason: string }

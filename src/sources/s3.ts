@@ -45,6 +45,7 @@ import {
   type VersionHistory,
 } from './source.js'
 
+/** How a bucket is opened and asked. */
 export interface S3SourceOptions extends S3StoreOptions {
   readonly signal?: AbortSignal
 }

@@ -55,6 +55,7 @@ export interface UnreadableObject {
   readonly detail?: string
 }
 
+/** The three answers to a read. `missing` makes a trail invalid, `unreadable` leaves it unverified: never turn one into the other. */
 export type ReadAnswer = ReadObject | NoSuchObject | UnreadableObject
 
 /** Thrown by a chunked body that breaks off after all retries. */
@@ -62,6 +63,7 @@ export class BodyError extends Error {
   override readonly name = 'BodyError'
   readonly reason: UnreadableReason
 
+  /** For sources of your own. */
   constructor(reason: UnreadableReason, message: string, options?: ErrorOptions) {
     super(message, options)
     this.reason = reason
@@ -79,12 +81,14 @@ export class ReadFailure extends Error {
   }
 }
 
+/** How an object is read. */
 export interface ReadOptions {
   readonly signal?: AbortSignal
   /** Size in the listing, where one is known: a body of another length after retries is `altered-in-transfer`. */
   readonly size?: number
 }
 
+/** How a listing is read. */
 export interface ListOptions {
   readonly signal?: AbortSignal
 }
@@ -100,6 +104,7 @@ export interface ObjectVersion {
   readonly isLatest: boolean
 }
 
+/** The versions of one object, or that they could not be looked at. */
 export type VersionListing =
   | {
       readonly kind: 'versions'
@@ -117,11 +122,14 @@ export interface ObjectLock {
   readonly legalHold: boolean
 }
 
+/** The answers to a read of one version. */
 export type VersionAnswer = (ReadObject & { readonly lock: ObjectLock }) | NoSuchObject | UnreadableObject
 
 /** The versions of single objects. Both methods bound what they read: what is beyond is not `complete`, or `too-large`. */
 export interface VersionHistory {
+  /** The versions of one object, exactly of this key. */
   list(key: string, options?: ListOptions): Promise<VersionListing>
+  /** Reads one version. `missing` where a read answered that there is no such version. */
   read(key: string, versionId: string, options?: ReadOptions): Promise<VersionAnswer>
 }
 
@@ -187,5 +195,6 @@ export interface Source {
   ): Promise<{ readonly kind: 'done'; readonly result: T } | ReadAnswer>
   /** Files ignored as the operating system's or as metadata sidecars, so far. */
   readonly ignored?: number
+  /** Frees what it holds open. Not called by a run: whoever opened a source closes it. */
   close?(): Promise<void>
 }

@@ -6,6 +6,7 @@ import { formatTime } from '../core/time.js'
 import type { Refusal, TrailKnowledge, TrailSettings, TrailStatus } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
 
+/** How CloudTrail is asked about a trail. */
 export interface AskTrailOptions extends CloudTrailOptions {
   /**
    * Source regions to ask for the trail's status, beside its home region.
