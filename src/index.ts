@@ -26,6 +26,7 @@ export {
 export {
   type Acceptance,
   type ChainId,
+  type DigestProof,
   FINDING_VERDICTS,
   type Finding,
   type FindingCode,
@@ -36,6 +37,7 @@ export {
   type Gap,
   type GapEvent,
   type GapReason,
+  type Listed,
   type Lost,
   type ObjectVersions,
   type UnreadableReason,

@@ -86,6 +86,23 @@ t.test('an interrupted run is nowhere called valid', async (t) => {
   t.notMatch(await pageOf([summary('valid', { run: { ...run, interrupted: true } })]), /> Valid</)
 })
 
+t.test('a changed log file comes with what proves it: hashes, digest, signature, key and whose it is', async (t) => {
+  const results = await caseResults('demo')
+  const finding = results.find((result) => result.kind === 'finding' && result.code === 'LOG_FILE_MODIFIED')
+  const [digest] = finding?.kind === 'finding' && 'digests' in finding ? (finding.digests ?? []) : []
+  t.match(digest, { signatureFrom: 'successor', sha256: /^[0-9a-f]{64}$/ })
+  const key = results
+    .flatMap((result) => (result.kind === 'summary' ? result.publicKeys : []))
+    .find(({ fingerprint }) => fingerprint === digest?.fingerprint)
+  const [article = ''] = /<article>(?:(?!<article>)[\s\S])*<dt>found[\s\S]*?<\/article>/.exec(await pageOf(results)) ?? []
+  const proof = {
+    'digest SHA-256': digest?.sha256,
+    signature: 'verifies, found in the next digest',
+    key: `${digest?.fingerprint} from ${key?.origin}`,
+  }
+  for (const [label, value] of Object.entries(proof)) t.match(article, new RegExp(`<dt>${label}<dd[^>]*>${value}`), label)
+})
+
 const HOSTILE = [
   '<script>document.title="owned"</script><img src=x onerror="document.title=1">',
   '"><svg onload=fetch("http://127.0.0.1:9/x")>',

@@ -1,5 +1,6 @@
 /** A judged digest as it is told. */
-import { digestInterval, isStarting, objectName } from './check-digest.js'
+import { type DigestRecord, digestInterval, isStarting, objectName } from './check-digest.js'
+import type { DigestProof } from './findings.js'
 import type { JudgedDigest } from './judge-chain.js'
 import type { DigestResult } from './results.js'
 import { formatTime } from './time.js'
@@ -28,5 +29,18 @@ export function digestResult({ checked, verdict }: JudgedDigest): DigestResult {
     ...(content?.metadataFrom ? { metadataFrom: content.metadataFrom } : {}),
     logFiles: content?.logFiles ?? 0,
     findings: [...observations, ...linkObservations].map((observation) => observation.code),
+  }
+}
+
+/** What its word is worth; undefined where its body could not be read. */
+export function digestProof(record: DigestRecord): DigestProof | undefined {
+  const { facts, successorSignature, metadataSignature } = record
+  if (facts.kind !== 'content') return undefined
+  const own = metadataSignature === 'verifies' ? 'metadata' : null
+  return {
+    object: objectName(record),
+    sha256: facts.sha256,
+    fingerprint: facts.digest.digestPublicKeyFingerprint,
+    signatureFrom: successorSignature === 'verifies' ? 'successor' : own,
   }
 }

@@ -129,6 +129,23 @@ export interface Lost {
   readonly versions?: ObjectVersions
 }
 
+/** What a digest's word is worth. */
+export interface DigestProof {
+  /** `s3://bucket/key` of the digest. */
+  readonly object: string
+  /** Lower-case hex SHA-256 of its inflated bytes. */
+  readonly sha256: string
+  /** Of the key that it names; who has the key is in `publicKeys`. */
+  readonly fingerprint: string
+  /** Where the signature that verifies was found: in its own metadata, or in the next digest. Null: none does. */
+  readonly signatureFrom: 'metadata' | 'successor' | null
+}
+
+/** Of a log file that digests list: what each of the first five of them is worth. */
+export interface Listed {
+  readonly digests?: readonly DigestProof[]
+}
+
 /** Which chain: CloudTrail's own words. Bucket and prefix are no part of it: a trail may change both. */
 export interface ChainId {
   readonly organizationId: string | null
@@ -169,22 +186,23 @@ export interface FindingFields {
     readonly expected?: string
     readonly found?: string
   }
-  readonly LOG_FILE_MISSING: Lost & { readonly expected: string; readonly listedBy: readonly string[] }
+  readonly LOG_FILE_MISSING: Lost & Listed & { readonly expected: string; readonly listedBy: readonly string[] }
   readonly LOG_FILE_UNREADABLE: { readonly reason: UnreadableReason; readonly detail?: string }
   readonly LOG_FILE_ALGORITHM_UNSUPPORTED: { readonly hashAlgorithm: string }
   readonly LOG_FILE_MALFORMED: Lost & { readonly reason: string }
   readonly LOG_FILE_TRAILING_DATA: Lost & { readonly offset: number; readonly bytes: number }
   readonly LOG_FILE_TOO_LARGE: { readonly limit: number }
-  readonly LOG_FILE_MODIFIED: Lost & {
-    readonly expected: string
-    readonly found: string
-    readonly listedBy: readonly string[]
-  }
-  readonly LOG_FILE_CONFLICTING: {
+  readonly LOG_FILE_MODIFIED: Lost &
+    Listed & {
+      readonly expected: string
+      readonly found: string
+      readonly listedBy: readonly string[]
+    }
+  readonly LOG_FILE_CONFLICTING: Listed & {
     readonly claims: readonly { readonly digest: string; readonly expected: string }[]
     readonly found: string | null
   }
-  readonly LOG_FILE_CLAIM_UNTRUSTED: {
+  readonly LOG_FILE_CLAIM_UNTRUSTED: Listed & {
     readonly expected: string
     /** The hash of what is there; `null` where nothing could be hashed (see `reason`). */
     readonly found: string | null

@@ -3,6 +3,7 @@
 import { objectName } from '../core/check-digest.js'
 import { compareKeys } from '../core/compare-keys.js'
 import { DAY } from '../core/coverage.js'
+import { digestProof } from '../core/digest-result.js'
 import { makeFinding, type Observation, type Subject, verdictOf } from '../core/finding.js'
 import type { Finding, Verdict } from '../core/findings.js'
 import {
@@ -322,6 +323,19 @@ class LogWalk {
     return { object: objectName(group), organizationId, accountId, region, time: time === null ? null : formatTime(time.start) }
   }
 
+  /** Where digests list the log file: with what these are worth. */
+  #findings(subject: Subject, observations: readonly Observation[], claims: readonly StandingClaim[]): Finding[] {
+    const digests = [...new Set(claims.map((claim) => claim.ordinal))].slice(0, PROOFS_KEPT).flatMap((ordinal) => {
+      const record = this.#context.record(ordinal)
+      return (record && digestProof(record)) ?? []
+    })
+    return observations.map((observation) => {
+      const finding = makeFinding(subject, observation)
+      const lists = 'listedBy' in finding || finding.code === 'LOG_FILE_CONFLICTING'
+      return lists && digests.length > 0 ? { ...finding, digests } : finding
+    })
+  }
+
   #result(
     group: Group,
     claims: readonly StandingClaim[],
@@ -330,7 +344,7 @@ class LogWalk {
   ): JudgedLogFile {
     const { status, expected, found, observations } = judgement
     const subject = this.#subject(group)
-    const findings = observations.length === 0 ? NONE : observations.map((observation) => makeFinding(subject, observation))
+    const findings = observations.length === 0 ? NONE : this.#findings(subject, observations, claims)
     const vouching = claims.filter((claim) => claim.standing === 'vouching').map((claim) => claim.ordinal)
     // Named before the range and not there: a note, and nothing that was checked.
     const note = status === 'missing' && observations.every((observation) => verdictOf(observation) === 'note')
@@ -387,6 +401,8 @@ const VERDICTS: Readonly<Record<LogFileStatus, Verdict>> = {
 }
 
 const CLAIMS_KEPT = 64
+/** Of a log file, how many digests are told with what they are worth. */
+const PROOFS_KEPT = 5
 const MOST_DETAIL = 1024
 
 function outOfOrder(source: Source, before: string, key: string): VerifyTrailError {

@@ -67,7 +67,7 @@ function rangeLines({ request, summary, run, trails = [] }: Summary): string[] {
 }
 
 /** Where digests had their metadata from, where that is not the store itself. */
-function metadataOrigins({ metadataFrom = {} }: Summary['run']): string {
+export function metadataOrigins({ metadataFrom = {} }: Summary['run']): string {
   const rows = Object.entries(METADATA_ORIGINS).map(
     ([origin, from]) => [metadataFrom[origin as MetadataOrigin] ?? 0, from] as const,
   )
