@@ -81,6 +81,12 @@ t.test('a noisy year is capped, and says what is left out', async (t) => {
   t.equal(page.match(/<article>/g)?.length, 1000)
 })
 
+t.test('the hours of a chain of which no digest is proven are unverified, not before the trail', async (t) => {
+  const { chains } = summary('unverified')
+  const page = await pageOf([summary('unverified', { chains: chains.map((chain) => ({ ...chain, coverage: [] })) })])
+  t.match(page, /<svg[^>]*aria-label="unverified 1"[^>]*>.*<path class=unverified/)
+})
+
 t.test('an interrupted run is nowhere called valid', async (t) => {
   const { run } = summary('valid')
   t.notMatch(await pageOf([summary('valid', { run: { ...run, interrupted: true } })]), /> Valid</)

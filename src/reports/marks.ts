@@ -56,9 +56,11 @@ export class Marks {
   }
 }
 
-/** The hours of a chain, and what was found false in them. */
+/** The hours of a chain, and what was found false in them. Those of a chain without a valid digest have no coverage: nothing is proven of them. */
 export function chainSegments(chain: ChainSummary, marks: Marks): Segment[] {
-  const hours = chain.coverage.map((part) => ({
+  const { startTime, endTime, coverage } = chain
+  const unknown = { startTime, endTime, verdict: 'unverified', reason: null } as const
+  const hours = (coverage.length === 0 && startTime < endTime ? [unknown] : coverage).map((part) => ({
     start: parseTime(part.startTime) ?? 0,
     end: parseTime(part.endTime) ?? 0,
     state: stateOf(part),

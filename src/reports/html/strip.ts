@@ -116,7 +116,7 @@ const TICKS = [1, 2, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 30 * 24, 91 * 24, 365 * 
 
 /** Dates above the strips, at round times: few enough not to touch. */
 export function axis({ start, end }: Scale): string {
-  const most = TICKS.find((tick) => (end - start) / tick <= 7) ?? end - start
+  const most = TICKS.find((tick) => (end - start) / tick <= 6) ?? end - start
   const ticks: string[] = []
   for (let at = Math.ceil(start / most) * most; at <= end && ticks.length < 8; at += most) {
     const left = (((at - start) / Math.max(1, end - start)) * 100).toFixed(2)
