@@ -29,6 +29,8 @@ export type ErrorCode =
   | 'ERR_PLAN'
   /** Reports that are not those of all shards of one run. */
   | 'ERR_MERGE'
+  /** A state file was edited, or is of another run. */
+  | 'ERR_STATE'
   /** A key or certificate for sealing reports cannot be used. */
   | 'ERR_SIGNING_KEY'
 
