@@ -74,6 +74,16 @@ module.exports = {
       from: { path: '^src/', pathNot: '^src/cluster/redis\\.ts$' },
       to: { path: 'node_modules/(bullmq|ioredis)/', dependencyTypesNot: ['type-only'] },
     },
+    {
+      name: 'state-knows-the-engines-types',
+      comment: 'What a run may take over, as the engine says it: never how a run goes.',
+      severity: 'error',
+      from: { path: '^src/state/' },
+      to: {
+        path: '^src/',
+        pathNot: ['^src/state/', '^src/core/', '^src/errors\\.ts$', '^src/engine/(run-state|read-digest|whole-body)\\.ts$'],
+      },
+    },
     { name: 'only-cli-knows-cli', severity: 'error', from: { pathNot: '^src/cli/' }, to: { path: '^src/cli/' } },
     {
       name: 'the-sdk-has-three-doors',

@@ -11,8 +11,29 @@ export interface ListQuery {
   readonly maxKeys?: number
 }
 
+export interface ListedKey {
+  readonly key: string
+  readonly size: number
+  /** What `objectIdentity` says of it, where the listing tells enough. */
+  readonly identity?: string
+}
+
+/**
+ * What an object that is unchanged keeps: nobody but the store sets when it was last modified, to the second. Listings and answers
+ * to reads must come to the same. Undefined where one of both is not told.
+ */
+export function objectIdentity(etag: string | undefined, lastModified: number | undefined): string | undefined {
+  if (etag === undefined || etag === '' || lastModified === undefined || Number.isNaN(lastModified)) return undefined
+  return `${Math.floor(lastModified / 1000)} ${etag.replaceAll('"', '')}`
+}
+
+function listedKey(key: string, size: number, etag: string | undefined, lastModified: number | undefined): ListedKey {
+  const identity = objectIdentity(etag, lastModified)
+  return identity === undefined ? { key, size } : { key, size, identity }
+}
+
 export interface ListPage {
-  readonly objects: readonly { readonly key: string; readonly size: number }[]
+  readonly objects: readonly ListedKey[]
   readonly prefixes: readonly string[]
   /** Whether names are URL-encoded: XML cannot say every key (control characters, for one). */
   readonly urlEncoded: boolean
@@ -29,11 +50,13 @@ const GROUPS = /^(?:Contents|CommonPrefixes)$/
 
 /** Undefined for whatever is not one whole listing in the form that S3 gives it. Never throws. */
 export function parseListing(text: string): ListPage | undefined {
-  const objects: { key: string; size: number }[] = []
+  const objects: ListedKey[] = []
   const prefixes: string[] = []
   const said = new Map<string, string>()
   let key: string | undefined
   let size: number | undefined
+  let etag: string | undefined
+  let modified: string | undefined
   const isWhole = walkXml(text, 'ListBucketResult', (open, content) => {
     const [, group = '', name] = open
     if (open.length !== 2 && GROUPS.test(open.at(-1) ?? '')) return false
@@ -44,14 +67,17 @@ export function parseListing(text: string): ListPage | undefined {
       } else if (name === 'Size') {
         if (size !== undefined || !/^\d{1,15}$/.test(content)) return false
         size = Number(content)
-      }
+      } else if (name === 'ETag') etag = content
+      else if (name === 'LastModified') modified = content
     } else if (open.length === 3 && group === 'CommonPrefixes') {
       if (name === 'Prefix') prefixes.push(content)
     } else if (open.length === 2 && group === 'Contents') {
       if (key === undefined || size === undefined) return false
-      objects.push({ key, size })
+      objects.push(listedKey(key, size, etag, modified === undefined ? undefined : Date.parse(modified)))
       key = undefined
       size = undefined
+      etag = undefined
+      modified = undefined
     } else if (open.length === 2 && group !== 'CommonPrefixes') {
       if (said.has(group)) return false
       said.set(group, content)
@@ -68,7 +94,7 @@ export function parseListing(text: string): ListPage | undefined {
 export function pageOf(answer: ListObjectsV2CommandOutput): ListPage {
   const { Contents = [], CommonPrefixes = [], EncodingType, IsTruncated = false, NextContinuationToken: token } = answer
   return {
-    objects: Contents.map(({ Key = '', Size = 0 }) => ({ key: Key, size: Size })),
+    objects: Contents.map(({ Key = '', Size = 0, ETag, LastModified }) => listedKey(Key, Size, ETag, LastModified?.getTime())),
     prefixes: CommonPrefixes.map(({ Prefix = '' }) => Prefix),
     urlEncoded: EncodingType === 'url',
     truncated: IsTruncated,

@@ -24,6 +24,8 @@ export interface ObjectAnswer {
   /** `Content-Range`: the body is a part of the object. */
   readonly range: string | undefined
   readonly etag: string | undefined
+  /** When it was last modified, in ms. */
+  readonly modified: number | undefined
   /** User metadata, without `x-amz-meta-`. */
   readonly metadata: Readonly<Record<string, string>>
 }

@@ -36,6 +36,7 @@ export class SdkLane implements ObjectLane {
       length: answer.ContentLength,
       range: answer.ContentRange,
       etag: answer.ETag,
+      modified: answer.LastModified?.getTime(),
       metadata: { ...answer.Metadata },
     }
   }

@@ -161,6 +161,7 @@ function parseAnswer({ headers, body }: HttpAnswer): ObjectAnswer {
     length: length === undefined ? undefined : Number(length),
     range: one(headers['content-range']),
     etag: one(headers.etag),
+    modified: headers['last-modified'] === undefined ? undefined : Date.parse(headers['last-modified']),
     metadata: metadataIn(headers),
   }
 }

@@ -40,6 +40,10 @@ export interface VerifyCommand extends AwsOptions {
   readonly shard?: Shard
   /** File of the plan that says where shards begin. */
   readonly plan?: string
+  readonly state?: string
+  readonly stateKey?: string
+  /** From 0 to 1: of what the state would carry over. */
+  readonly recheck?: number
   readonly doubleCheck: boolean
   readonly concurrency?: number
   readonly workers?: number
@@ -141,6 +145,9 @@ interface VerifyFlags extends SharedFlags {
   readonly asOf?: Date
   readonly shard?: Shard
   readonly plan?: string
+  readonly state?: string
+  readonly stateKey?: string
+  readonly recheck?: number
   readonly doubleCheck?: true
   readonly concurrency?: number
   readonly workers?: number
@@ -220,6 +227,8 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   if (flags.shard !== undefined && flags.asOf === undefined)
     throw usageError('--shard needs --as-of T, the same for all shards: it is what they take as now')
   if (flags.plan !== undefined && flags.shard === undefined) throw usageError('--plan is for --shard: give both')
+  if (flags.state === undefined && (flags.stateKey !== undefined || flags.recheck !== undefined))
+    throw usageError(`--${flags.recheck === undefined ? 'state-key' : 'recheck'} is for --state: give both`)
   return { ...verifyOptions(flags, sources), words }
 }
 

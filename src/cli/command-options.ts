@@ -11,6 +11,7 @@ import {
   region,
   several,
   shard,
+  share,
   single,
   text,
   time,
@@ -55,7 +56,7 @@ function verifyOptionGroups(): [string, Option[]][] {
   return [
     [RANGE, scopeOptions()],
     [EVIDENCE, evidenceOptions()],
-    [RUN, [...runOptions(), ...awsOptions()]],
+    [RUN, [...runOptions(), ...stateOptions(), ...awsOptions()]],
     [REPORT, reportOptions()],
   ]
 }
@@ -137,6 +138,18 @@ function runOptions(): Option[] {
   ]
 }
 
+function stateOptions(): Option[] {
+  return [
+    option('--state <file>', 'go on where a run broke off; and read nothing again that a store has unchanged', single(text)),
+    option(
+      '--state-key <file>',
+      'a secret that the state is bound with: who has it not cannot change it unnoticed',
+      single(text),
+    ),
+    option('--recheck <share>', 'with --state: read so much again all the same: 1%, or all', single(share)),
+  ]
+}
+
 function awsOptions(): Option[] {
   return [
     option(
@@ -192,7 +205,7 @@ export function exportCommand(): Command {
       ),
     )
   const isOfReports = (each: Option): boolean =>
-    ['output', 'format', 'sign', 'signPassphrase', 'shard', 'plan'].includes(each.attributeName())
+    ['output', 'format', 'sign', 'signPassphrase', 'shard', 'plan', 'state', 'stateKey', 'recheck'].includes(each.attributeName())
   for (const [heading, options] of verifyOptionGroups()) {
     for (const each of options) if (!isOfReports(each)) command.addOption(each.helpGroup(heading))
   }

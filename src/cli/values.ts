@@ -49,6 +49,14 @@ export function plainValue(value: string): string {
   return value
 }
 
+/** A share of all, from above 0 to 1. */
+export function share(value: string): number {
+  if (value === 'all') return 1
+  const percent = /^\d{1,3}(?:\.\d{1,6})?%$/.test(value) ? Number(value.slice(0, -1)) : Number.NaN
+  if (percent > 0 && percent <= 100) return percent / 100
+  throw new InvalidArgumentError('Give a share such as 1% or 0.5%, or `all`.')
+}
+
 export function text(value: string): string {
   return value
 }

@@ -3,6 +3,7 @@ import type { Result, Summary } from '../core/results.js'
 import { type Progress, type VerifyTrailOptions, verifyTrail } from '../engine/verify-trail.js'
 import { VerifyTrailError } from '../errors.js'
 import { verdictLine } from '../reports/text-summary.js'
+import type { StateFile } from '../state/state-file.js'
 import type { VerifyCommand } from './arguments.js'
 import { type Console, say } from './console.js'
 import { withEvidence } from './evidence.js'
@@ -13,6 +14,7 @@ import { showProgress } from './progress.js'
 import { ReportOutputs } from './report-outputs.js'
 import { Seal } from './seal.js'
 import { isS3Url } from './sources.js'
+import { endState, openState } from './state.js'
 
 /** 0 valid, 1 invalid, 2 nothing can be said or a report could not be written, 3 unverified or interrupted. */
 export type ExitCode = 0 | 1 | 2 | 3
@@ -22,10 +24,23 @@ export const EXIT_CODES = { valid: 0, invalid: 1, unverified: 3 } as const
 /** Runs `verify-trail verify`. Rejects with VerifyTrailError where nothing can be said. */
 export async function runVerify(command: VerifyCommand, console: Console): Promise<ExitCode> {
   for (const { path } of command.outputs) checkOutput(path, command)
+  if (command.state !== undefined) checkOutput(command.state, command)
   const seal = command.sign === undefined ? undefined : await Seal.open(command.sign, command.signPassphrase)
   return withEvidence(command, console, async (evidence) =>
-    verifyAndReport(command, console, { ...engineOptions(command), ...evidence, ...(await shardOptions(command)) }, seal),
+    withState(command, async (state) => {
+      const options = { ...engineOptions(command), ...evidence, ...(await shardOptions(command)) }
+      return verifyAndReport(command, console, { ...options, ...(state && { state, now: state.now }) }, seal, state)
+    }),
   )
+}
+
+async function withState<T>(command: VerifyCommand, use: (state: StateFile | undefined) => Promise<T>): Promise<T> {
+  const state = await openState(command)
+  try {
+    return await use(state)
+  } finally {
+    await state?.close()
+  }
 }
 
 /** A report never takes the place of what it is about, nor becomes a part of it. */
@@ -81,6 +96,7 @@ export async function verifyAndReport(
   console: Console,
   options: VerifyTrailOptions,
   seal: Seal | undefined,
+  state?: StateFile,
 ): Promise<ExitCode> {
   const readersGone = new AbortController()
   const signal = AbortSignal.any([console.interrupted, readersGone.signal])
@@ -105,7 +121,13 @@ export async function verifyAndReport(
   await outputs.complete()
   const { summary } = seen
   if (seal !== undefined && summary !== undefined) await outputs.also(outputs.jsonReports, (path) => seal.write(path, summary))
+  if (state !== undefined && isDone(summary) && !outputs.failed) await endState(state, outputs.jsonReports)
   return exitCode(console, outputs, seen)
+}
+
+/** Else the next run goes on with it. */
+function isDone(summary: Summary | undefined): boolean {
+  return summary !== undefined && !summary.run.interrupted && summary.run.disagreement === undefined
 }
 
 async function writeAll(results: AsyncIterable<Result>, outputs: ReportOutputs, seen: Seen): Promise<void> {

@@ -17,7 +17,7 @@ export interface StandingClaim {
 
 /** What was found where the claim points: one fact for each copy. */
 export type CopyFact =
-  | { readonly kind: 'measured'; readonly measurement: Measurement; readonly live: boolean }
+  | { readonly kind: 'measured'; readonly measurement: Measurement; readonly live: boolean; readonly identity?: string }
   | { readonly kind: 'missing' }
   | { readonly kind: 'unreadable'; readonly reason: UnreadableReason; readonly detail?: string }
 

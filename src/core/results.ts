@@ -135,6 +135,28 @@ export interface PublicKeyUse {
   readonly digests: number
 }
 
+/** What a run took over from earlier ones, and how it hangs together with them. */
+export interface StateUse {
+  /** Counted from 1: how many runs were begun with this state, this one included. */
+  readonly number: number
+  /** Hex SHA-256 of the JSON report file that the run before wrote first; null where there is none. */
+  readonly previousReportSha256: string | null
+  readonly carriedOver: CarriedOver
+  /** The share of what could be carried over that was read again, and what it was drawn with. */
+  readonly recheck: { readonly share: number; readonly seed: string } | null
+}
+
+/** Objects that are as the store listed them when an earlier run read them, and were not read again. */
+export interface CarriedOver {
+  readonly digests: number
+  readonly logFiles: number
+  /** Bytes as stored. */
+  readonly bytes: number
+  /** When the runs began that read them. */
+  readonly oldestRead: string | null
+  readonly newestRead: string | null
+}
+
 /** What the operator expected of the run, and accepted. */
 export interface ExpectationsUse {
   readonly expect: readonly Expectation[]
@@ -204,6 +226,8 @@ export interface Summary {
     /** How many judged digests had their metadata from where. */
     readonly metadataFrom?: { readonly [O in MetadataOrigin]?: number }
     readonly interrupted: boolean
+    /** Only where the run had a state: what it took from there. */
+    readonly state?: StateUse
     /** The run was stopped because two opinions on one thing differ (`doubleCheck`): what it was. */
     readonly disagreement?: string
   }

@@ -123,7 +123,7 @@ class DigestWalk {
     const key = place.original(entry.key)
     const { source, bucket, index } = place
     const base = { source, sourceKey: storedAs, bucket, key, name, place: index, ordinal: this.#ordinal++ }
-    if (entry.kind === 'object') return { ...base, size: entry.size }
+    if (entry.kind === 'object') return { ...base, size: entry.size, identity: entry.identity }
     const { reason, detail } = entry
     return { ...base, unreadable: { kind: 'unreadable', reason, ...(detail === undefined ? {} : { detail }) } }
   }

@@ -18,12 +18,13 @@ import { type LogFileContext, timeOf } from '../core/reconcile.js'
 import type { LogFileResult, LogFileStatus } from '../core/results.js'
 import { formatTime } from '../core/time.js'
 import { VerifyTrailError } from '../errors.js'
-import type { Source } from '../sources/source.js'
+import type { ListedObject, Source } from '../sources/source.js'
 import type { Claim } from './claim-spool.js'
 import { type Days, type Entry, type FoldersAhead, foldersAhead, listDays } from './day-listing.js'
 import { floorDay } from './digest-listing.js'
 import type { Scope, ScopePart } from './discover.js'
 import { mapPagesInOrder } from './in-order.js'
+import type { CopyToMeasure } from './measurer.js'
 import { mergePages } from './merge-pages.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
@@ -102,6 +103,10 @@ export function logFoldersAhead({ range, signal }: Run, { parts }: Scope): LogFo
       return [part, new Map(folders.flatMap((folder) => [...foldersAhead(part.place.source, folder, days, signal)]))]
     }),
   )
+}
+
+function copyOf({ source }: Place, { key, size, identity }: ListedObject): CopyToMeasure {
+  return { source, key, size, identity }
 }
 
 class LogWalk {
@@ -280,11 +285,11 @@ class LogWalk {
     if (objects.length === 0) return trusted ? this.#fetch(bucket, key) : [{ kind: 'missing' }]
     const [only] = objects
     if (only?.entry.kind === 'object' && objects.length === 1 && this.#run.places.all.length === 1) {
-      const fact = this.#run.measurer.measure({ source: only.place.source, key: only.entry.key, size: only.entry.size })
+      const fact = this.#run.measurer.measure(copyOf(only.place, only.entry))
       return fact instanceof Promise ? fact.then((copy) => [copy]) : [fact]
     }
     const copies = objects.map(({ place, entry }) => {
-      if (entry.kind === 'object') return this.#run.measurer.measure({ source: place.source, key: entry.key, size: entry.size })
+      if (entry.kind === 'object') return this.#run.measurer.measure(copyOf(place, entry))
       const { reason, detail } = entry
       return { kind: 'unreadable', reason, ...(detail === undefined ? {} : { detail }) } as const
     })

@@ -15,6 +15,8 @@ export interface CopyToMeasure {
   readonly key: string
   /** Size in the listing, where one is known. */
   readonly size: number | undefined
+  /** Of the object, in the listing, where it is told. */
+  readonly identity?: string | undefined
 }
 
 export interface Measurer {
@@ -77,19 +79,20 @@ export class ReadObjectToMeasure {
   /** Measures what a read answered. A body that breaks off says nothing about the object. */
   measure(answer: ReadAnswer): Promise<CopyFact> | CopyFact {
     if (answer.kind !== 'object') return answer
-    const { body } = answer
+    const { body, identity } = answer
     try {
       const measured =
         body instanceof Uint8Array ? this.#measuring.bytes(body, this.#limit) : this.#measuring.chunks(body, this.#limit)
-      if (measured instanceof Promise) return measured.then((measurement) => this.#fact(measurement), this.#failed)
-      return this.#fact(measured)
+      if (measured instanceof Promise) return measured.then((measurement) => this.#fact(measurement, identity), this.#failed)
+      return this.#fact(measured, identity)
     } catch (error) {
       return this.#failed(error)
     }
   }
 
-  #fact(measurement: Measurement): CopyFact {
-    return { kind: 'measured', measurement, live: this.#live }
+  #fact(measurement: Measurement, identity: string | undefined): CopyFact {
+    const fact = { kind: 'measured' as const, measurement, live: this.#live }
+    return identity === undefined ? fact : { ...fact, identity }
   }
 
   readonly #failed = (error: unknown): CopyFact => {

@@ -8,6 +8,7 @@ import type { PublicKeySource } from '../keys/key-source.js'
 import type { MetadataFile } from '../sources/metadata-file.js'
 import type { Source } from '../sources/source.js'
 import type { Progress } from './progress.js'
+import type { RunState } from './run-state.js'
 import type { ShardRequest } from './shard.js'
 
 /** What to verify, with whose keys, and how. All but `sources` may be left out. */
@@ -56,6 +57,8 @@ export interface VerifyTrailOptions {
   readonly now?: Date
   /** Only one part of the run: `mergeShards` makes one report of all of them. All are told the same `now`. @default the whole run */
   readonly shard?: ShardRequest
+  /** What is known from a run that broke off, or from earlier runs. @default nothing */
+  readonly state?: RunState
   /** How the run was started, for the report. */
   readonly startedAs?: StartedAs
   /** Stops the run: it ends with a summary that says `interrupted`. */
@@ -93,6 +96,7 @@ export interface ResolvedOptions {
   readonly maxInflatedBytes: number
   readonly now: number
   readonly shard: ShardRequest | undefined
+  readonly state: RunState | undefined
   readonly startedAs: StartedAs
   readonly signal: AbortSignal | undefined
   readonly onProgress: ((progress: Progress) => void) | undefined
@@ -133,6 +137,7 @@ export function resolveOptions(options: VerifyTrailOptions): ResolvedOptions {
     maxInflatedBytes: integer('maxInflatedBytes', options.maxInflatedBytes ?? DEFAULT_MAX_INFLATED, Number.MAX_SAFE_INTEGER),
     now: (options.now ?? new Date()).getTime(),
     shard: shard(options.shard, options.now),
+    state: options.state,
     startedAs: options.startedAs ?? {},
     signal: options.signal,
     onProgress: options.onProgress,

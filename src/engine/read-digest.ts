@@ -19,7 +19,8 @@ import type { PublicKeySource } from '../keys/key-source.js'
 import type { MetadataFile } from '../sources/metadata-file.js'
 import type { Source } from '../sources/source.js'
 import { inflateOne } from './gzip.js'
-import { type Carried, readWhole } from './whole-body.js'
+import type { RunState } from './run-state.js'
+import { type Carried, readWhole, type WholeAnswer } from './whole-body.js'
 
 /** A digest of more than this is none: an hour's real one has some kilobytes. */
 const MAX_DIGEST_BYTES = 64 * 1024 * 1024
@@ -36,6 +37,7 @@ export interface DigestReaderOptions {
   /** Runs a read when the store has room for one more. */
   readonly limit: <T>(read: () => Promise<T>) => Promise<T>
   readonly onBytes: (bytes: number) => void
+  readonly state: RunState | undefined
   /** Filled with the digests beside which lies what should be their metadata and is none, and why. */
   readonly unusableMetadata: Map<string, string>
 }
@@ -51,6 +53,8 @@ export interface DigestToRead {
   readonly place: number
   readonly ordinal: number
   readonly size?: number | undefined
+  /** In the listing, where it is told. */
+  readonly identity?: string | undefined
   /** Already known to be unreadable, from the listing. */
   readonly unreadable?: Extract<DigestFacts, { kind: 'unreadable' }>
 }
@@ -82,11 +86,9 @@ export class DigestReader {
 
   async #facts(digest: DigestToRead): Promise<{ facts: DigestFacts; logFiles: readonly LogFileClaim[] }> {
     const nothing = (facts: DigestFacts): { facts: DigestFacts; logFiles: readonly LogFileClaim[] } => ({ facts, logFiles: [] })
-    const { source, sourceKey, size } = digest
-    const { signal, limit } = this.#options
-    const answer = await limit(async () =>
-      readWhole(await source.read(sourceKey, { signal, ...(size === undefined ? {} : { size }) }), MAX_DIGEST_BYTES),
-    )
+    const kept = await this.#options.state?.digest(digest)
+    if (kept !== undefined) return this.#parse(digest, kept.bytes, kept.carried)
+    const answer = await this.#read(digest)
     if (answer.kind === 'missing') return nothing(answer)
     if (answer.kind === 'unreadable') {
       const { reason, detail } = answer
@@ -94,7 +96,15 @@ export class DigestReader {
     }
     if (answer.bytes === undefined) return nothing({ kind: 'malformed', reason: 'larger than 64 MiB', sha256: null })
     this.#options.onBytes(answer.bytes.length)
+    this.#options.state?.keepDigest(digest, answer.bytes, answer.carried)
     return this.#parse(digest, answer.bytes, answer.carried)
+  }
+
+  #read({ source, sourceKey, size }: DigestToRead): Promise<WholeAnswer> {
+    const { signal, limit } = this.#options
+    return limit(async () =>
+      readWhole(await source.read(sourceKey, { signal, ...(size === undefined ? {} : { size }) }), MAX_DIGEST_BYTES),
+    )
   }
 
   async #parse(

@@ -7,7 +7,7 @@ import { ExpectedChains } from '../core/expected-chains.js'
 import { makeFinding } from '../core/finding.js'
 import type { Finding } from '../core/findings.js'
 import { NEVER_SEEN } from '../core/never-seen.js'
-import type { Result, ShardPart, Summary } from '../core/results.js'
+import type { Result, ShardPart, StateUse, Summary } from '../core/results.js'
 import { formatTime } from '../core/time.js'
 import { deliveredHours, trailSentences } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
@@ -25,6 +25,7 @@ import type { Wanted } from './not-found.js'
 import { type ResolvedOptions, resolveOptions, type VerifyTrailOptions } from './options.js'
 import { ProgressMeter } from './progress.js'
 import { DigestReader } from './read-digest.js'
+import { RecordedMeasurer } from './recorded-measurer.js'
 import type { Run } from './run.js'
 import { ignoredFiles, notFound } from './run-end.js'
 import { RunTotals } from './run-totals.js'
@@ -139,7 +140,7 @@ class Verification {
   }
 
   async #prepare(discovery: Discovery, scopes: readonly Scope[]): Promise<Run> {
-    const { publicKeys, metadata, doubleCheck, now, concurrency } = this.#options
+    const { publicKeys, metadata, doubleCheck, now, concurrency, state } = this.#options
     const limiter = pLimit(concurrency)
     const limit: Limit = (read) => limiter(read)
     const progress = this.#progress
@@ -148,7 +149,7 @@ class Verification {
     }
     const signal = this.#signal
     const { unusableMetadata } = this.#totals
-    const reader = new DigestReader({ publicKeys, metadata, doubleCheck, now, signal, limit, onBytes, unusableMetadata })
+    const reader = new DigestReader({ publicKeys, metadata, doubleCheck, now, signal, limit, onBytes, state, unusableMetadata })
     progress.phase = 'reading digests'
     progress.at = ''
     progress.scopes = scopes.length
@@ -160,7 +161,8 @@ class Verification {
     const budget = new SpoolBudget()
     const measuring = { maxInflatedBytes: this.#options.maxInflatedBytes, twice: doubleCheck, signal, limit, concurrency }
     const { workers, expectations, trailKnowledge } = this.#options
-    const measurer = workers === 0 ? new MeasurerHere(measuring) : new WorkerPool(measuring, workers)
+    const measures = workers === 0 ? new MeasurerHere(measuring) : new WorkerPool(measuring, workers)
+    const measurer = state === undefined ? measures : new RecordedMeasurer(measures, state)
     const large = pLimit(LARGE_DIGESTS)
     const largeDigests: Limit = (read) => large(read)
     return {
@@ -199,7 +201,7 @@ class Verification {
   }
 
   summary(): Summary {
-    const { accountIds, regions, trails, startTime, endTime, sources, startedAs, trailKnowledge } = this.#options
+    const { accountIds, regions, trails, startTime, endTime, sources, startedAs, trailKnowledge, state } = this.#options
     const totals = this.#totals
     const shard = this.#shard?.part(totals)
     return {
@@ -223,6 +225,7 @@ class Verification {
         packageSha256: startedAs.packageSha256 ?? null,
         metadataFrom: totals.metadataFrom,
         interrupted: this.interrupted,
+        ...(state === undefined ? {} : { state: state.use() }),
         ...(this.disagreement === undefined ? {} : { disagreement: this.disagreement.message }),
       },
       summary: totals.counts(),
@@ -244,7 +247,7 @@ class Verification {
   }
 
   #sentences(shard: ShardPart | undefined): string[] {
-    const { sources, trailKnowledge } = this.#options
+    const { sources, trailKnowledge, state } = this.#options
     const buckets = sources.flatMap(({ bucket }) => bucket ?? [])
     const ofPart = shard === undefined ? [] : [shardSentence(shard)]
     const ended = !this.interrupted && shard === undefined
@@ -253,10 +256,21 @@ class Verification {
       ...ofPart,
       ...trailSentences(trailKnowledge, buckets),
       ...this.#totals.sentences(ended),
+      ...carriedOverSentence(state?.use()),
       ...ignoredFiles(sources.map(({ ignored = 0 }) => ignored)),
       ...NEVER_SEEN,
     ]
   }
+}
+
+/** What a run says of its state is no proof of its own. */
+function carriedOverSentence(use: StateUse | undefined): string[] {
+  if (use === undefined || use.carriedOver.digests + use.carriedOver.logFiles === 0) return []
+  const { digests, logFiles, oldestRead, newestRead } = use.carriedOver
+  const objects = `${logFiles} ${logFiles === 1 ? 'log file' : 'log files'} and ${digests} ${digests === 1 ? 'digest' : 'digests'}`
+  return [
+    `${objects} were not read again: the store lists them unchanged since runs with this state read them, from ${oldestRead} to ${newestRead}.`,
+  ]
 }
 
 function wantedOf({ options, range, expected }: Run): Wanted {

@@ -11,7 +11,7 @@ export type WholeAnswer =
     }
 
 /** What an object was read with besides its bytes. */
-export type Carried = Pick<ReadObject, 'metadata' | 'metadataFrom' | 'unusableMetadata'>
+export type Carried = Pick<ReadObject, 'metadata' | 'metadataFrom' | 'unusableMetadata' | 'identity'>
 
 /** Reads the body of an answer. One that breaks off says nothing about the object. */
 export async function readWhole(answer: ReadAnswer, limit: number): Promise<WholeAnswer> {

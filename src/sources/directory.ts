@@ -148,6 +148,17 @@ class DirectorySource implements Source {
     })
   }
 
+  /** Of a copy on a disk: the inode, and when it was last changed in any way. */
+  identify(key: string): string | undefined {
+    if (this.#checkPlace(key) !== undefined) return undefined
+    try {
+      const stats = lstatSync(this.#root + key)
+      return stats.isFile() ? `${stats.dev} ${stats.ino} ${stats.size} ${stats.mtimeMs} ${stats.ctimeMs}` : undefined
+    } catch {
+      return undefined
+    }
+  }
+
   sizeOf(key: string): number | undefined {
     if (this.#checkPlace(key) !== undefined) return undefined
     const stats = lstatSync(this.#root + key, { throwIfNoEntry: false })

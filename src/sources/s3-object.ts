@@ -1,5 +1,6 @@
 /** An object as S3 answered with it. */
 import { TransferError } from '../aws/failure.js'
+import { objectIdentity } from '../aws/listing.js'
 import type { ObjectAnswer, ObjectBody } from '../aws/object-lane.js'
 import type { ReadObject } from './source.js'
 
@@ -11,17 +12,19 @@ type Length = number | undefined
 
 /** The object of an answer to a request for all of it. Throws, and rejects, with TransferError where it is not that. */
 export function takeObject(
-  { body, metadata, etag, range, length: told }: ObjectAnswer,
+  { body, metadata, etag, modified, range, length: told }: ObjectAnswer,
   size: number | undefined,
   chunks: (body: ObjectBody, length: Length, etag: string | undefined) => AsyncIterable<Uint8Array>,
 ): ReadObject | Promise<ReadObject> {
   const length = told ?? size
+  const identity = objectIdentity(etag, modified)
+  const read = { kind: 'object' as const, metadata, ...(identity === undefined ? {} : { identity }) }
   if (range !== undefined) throw refuse(body, new TransferError('cut', 'a part was sent, and all was asked for'))
   if (size !== undefined && length !== size) {
     throw refuse(body, new TransferError('altered', `listed with ${size} bytes, sent with ${length}`))
   }
-  if (length === undefined || length > WHOLE_OBJECT_LIMIT) return { kind: 'object', body: chunks(body, length, etag), metadata }
-  return body.whole(length).then((body) => ({ kind: 'object', body, metadata }))
+  if (length === undefined || length > WHOLE_OBJECT_LIMIT) return { ...read, body: chunks(body, length, etag) }
+  return body.whole(length).then((body) => ({ ...read, body }))
 }
 
 /** Gives up a body that is not what was asked for. */

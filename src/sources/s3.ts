@@ -307,9 +307,9 @@ interface LargeObject {
 }
 
 function* listedOn(page: ListPage): Generator<ListedObject | UnlistedPart> {
-  for (const { key: name, size } of page.objects) {
+  for (const { key: name, ...told } of page.objects) {
     const key = decodeKey(name, page)
-    yield typeof key === 'string' ? { kind: 'object', key, size } : key
+    yield typeof key === 'string' ? { kind: 'object', key, ...told } : key
   }
 }
 

@@ -8,6 +8,11 @@ export interface ListedObject {
   readonly key: string
   /** Bytes as stored, where the listing tells. */
   readonly size?: number
+  /**
+   * Changes whenever anybody writes the object, and cannot be put back: with `ReadObject.identity` it says that what is listed is
+   * what was read. Absent where the source cannot promise that.
+   */
+  readonly identity?: string
 }
 
 /** Something in, or all of, a listing that could not be looked at: a refused link, a folder without permission. */
@@ -35,6 +40,8 @@ export interface ReadObject {
    * then nothing of what was read counts.
    */
   readonly body: Uint8Array | AsyncIterable<Uint8Array>
+  /** Of the object that these bytes are of: as listed, where it is still the same. */
+  readonly identity?: string
   /** S3 user metadata, names in lower case without `x-amz-meta-`. Undefined: not carried by this source. Empty: carried, and there is none. */
   readonly metadata?: Readonly<Record<string, string>>
   /** Where `metadata` came from, where it is not the object itself that has it. */
@@ -178,6 +185,11 @@ export interface Source {
   readNow?(key: string, options?: ReadOptions): ReadAnswer
   /** Bytes of an object as stored, where listings do not tell; undefined where it cannot be had. */
   sizeOf?(key: string): number | undefined
+  /**
+   * Where listings carry no identity: something of an object that is different after each write, as far as the system can tell.
+   * Weaker: whoever rules the machine, or its clock, can put it back. Good enough to go on with a run that broke off, no more.
+   */
+  identify?(key: string): string | undefined
   /** Another bucket of the same store, where it can be had: only asked on the word of a valid digest. */
   otherBucket?(bucket: string): Source | undefined
   /** Where versions of objects may be had: asked for what is missing or was changed. */

@@ -12,6 +12,17 @@ const MOST_LINE = 16 * 1024 * 1024
 const BLOCK = 256 * 1024
 const NEWLINE = 0x0a
 const START = '0'.repeat(64)
+/** Where a line is, and what it must still be when it is read again. */
+export interface Line {
+  readonly offset: number
+  readonly length: number
+  /** The hash that binds it. */
+  readonly chain: string
+  readonly before: string
+}
+
+type OnRecord = (record: unknown, line: Line) => void | Promise<void>
+
 const LINE = /^\{"chain":"([0-9a-f]{64})","record":(.*)\}$/s
 
 export class Journal {
@@ -19,6 +30,8 @@ export class Journal {
   readonly #path: string
   readonly #key: Uint8Array | undefined
   #chain = START
+  /** Lines that wait to be written, all at once. */
+  #waiting: string[] = []
   /** Appends are written one after the other, in the order of the calls. */
   #writing: Promise<void> = Promise.resolve()
 
@@ -29,11 +42,11 @@ export class Journal {
   }
 
   /** Gives `onRecord` each record that the file has, cuts a torn last line, and goes on behind it. Throws ERR_STATE where the file was edited. */
-  static async open(path: string, key: Uint8Array | undefined, onRecord: (record: unknown) => void): Promise<Journal> {
+  static async open(path: string, key: Uint8Array | undefined, onRecord: OnRecord): Promise<Journal> {
     const file = await open(path, 'a+', 0o600)
     try {
       const journal = new Journal(file, path, key)
-      const whole = await journal.#replay(onRecord)
+      const whole = await journal.replay(onRecord)
       await file.truncate(whole)
       return journal
     } catch (error) {
@@ -45,11 +58,26 @@ export class Journal {
   /** Resolves when the system has the line: a killed process loses nothing of it. */
   append(record: object): Promise<void> {
     const text = JSON.stringify(record)
-    const chain = this.#next(text)
-    this.#chain = chain
-    const line = `{"chain":"${chain}","record":${text}}\n`
-    this.#writing = this.#writing.then(() => this.#file.appendFile(line))
+    this.#chain = this.#next(this.#chain, text)
+    this.#waiting.push(`{"chain":"${this.#chain}","record":${text}}\n`)
+    if (this.#waiting.length === 1) {
+      this.#writing = this.#writing.then(() => {
+        const lines = this.#waiting.join('')
+        this.#waiting = []
+        return this.#file.appendFile(lines)
+      })
+    }
     return this.#writing
+  }
+
+  /** A record that was read before. Throws ERR_STATE where it was edited since. */
+  async readAgain({ offset, length, chain, before }: Line): Promise<unknown> {
+    const bytes = Buffer.allocUnsafe(length)
+    const { bytesRead } = await this.#file.read(bytes, 0, length, offset)
+    const [, , text] = LINE.exec(bytes.toString('utf8')) ?? []
+    if (bytesRead < length || text === undefined || this.#next(before, text) !== chain)
+      throw new VerifyTrailError('ERR_STATE', `the state file '${this.#path}' was edited while it was in use`)
+    return JSON.parse(text)
   }
 
   /** Resolves when the disk has all that was appended. */
@@ -66,13 +94,14 @@ export class Journal {
     }
   }
 
-  #next(text: string): string {
+  #next(chain: string, text: string): string {
     const hash = this.#key === undefined ? createHash('sha256') : createHmac('sha256', this.#key)
-    return hash.update(`${this.#chain}\n`).update(text).digest('hex')
+    return hash.update(`${chain}\n`).update(text).digest('hex')
   }
 
-  /** Returns the length of the whole lines. */
-  async #replay(onRecord: (record: unknown) => void): Promise<number> {
+  /** Reads all records, from the first. Resolves with the length of the whole lines. */
+  async replay(onRecord: OnRecord): Promise<number> {
+    this.#chain = START
     const block = Buffer.allocUnsafe(BLOCK)
     let parts: Buffer[] = []
     let held = 0
@@ -84,9 +113,12 @@ export class Journal {
       at += bytesRead
       let from = 0
       for (let end = block.indexOf(NEWLINE); end >= 0 && end < bytesRead; end = block.indexOf(NEWLINE, from)) {
-        const line = Buffer.concat([...parts, block.subarray(from, end)])
-        onRecord(this.#read(line.toString('utf8'), ++number))
-        whole += line.length + 1
+        const bytes = Buffer.concat([...parts, block.subarray(from, end)])
+        const before = this.#chain
+        const record = this.#read(bytes.toString('utf8'), ++number)
+        const taken = onRecord(record, { offset: whole, length: bytes.length, chain: this.#chain, before })
+        if (taken) await taken
+        whole += bytes.length + 1
         from = end + 1
         parts = []
         held = 0
@@ -99,7 +131,7 @@ export class Journal {
 
   #read(line: string, number: number): unknown {
     const [, chain, text] = LINE.exec(line) ?? []
-    if (chain === undefined || text === undefined || this.#next(text) !== chain) throw this.#refused(number)
+    if (chain === undefined || text === undefined || this.#next(this.#chain, text) !== chain) throw this.#refused(number)
     this.#chain = chain
     try {
       return JSON.parse(text)

@@ -11,7 +11,7 @@ const folder = await mkdtemp(join(tmpdir(), 'verify-trail-journal-'))
 
 async function records(path: string, key?: Uint8Array): Promise<unknown[]> {
   const found: unknown[] = []
-  const journal = await Journal.open(path, key, (record) => found.push(record))
+  const journal = await Journal.open(path, key, (record) => void found.push(record))
   await journal.close()
   return found
 }

@@ -1,4 +1,5 @@
 /** S3 and CloudTrail at the wire, over objects in memory, with faults put in on purpose. */
+import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { GeneratedSource } from '../../bench/generated-source.js'
@@ -25,7 +26,11 @@ export interface FaultyStore {
   readonly url: string
   /** Requests since `misbehave`. */
   readonly requests: () => number
+  /** Those of one kind. */
+  readonly requestsOf: (call: Call) => number
   misbehave(faults: Faults): void
+  /** Called before a request is answered. */
+  onRequest(told: (call: Call) => void): void
   close(): void
 }
 
@@ -48,6 +53,7 @@ export async function faultyStore(options: FaultyStoreOptions): Promise<FaultySt
   let faults: Faults = () => null
   let counts = new Map<Call, number>()
   let requests = 0
+  let onRequest: (call: Call) => void = () => undefined
 
   function listing(query: URLSearchParams): Answer {
     const prefix = query.get('prefix') ?? ''
@@ -60,7 +66,7 @@ export async function faultyStore(options: FaultyStoreOptions): Promise<FaultySt
     const told = page.map((entry) =>
       entry.endsWith('/') && delimiter !== ''
         ? `<CommonPrefixes><Prefix>${encodeURIComponent(entry)}</Prefix></CommonPrefixes>`
-        : `<Contents><Key>${encodeURIComponent(entry)}</Key><Size>${objects.get(entry)?.bytes.length ?? 0}</Size></Contents>`,
+        : `<Contents><Key>${encodeURIComponent(entry)}</Key><Size>${objects.get(entry)?.bytes.length ?? 0}</Size>${identityXml(objects.get(entry))}</Contents>`,
     )
     const next = truncated ? `<NextContinuationToken>${from + most}</NextContinuationToken>` : ''
     const xml = `${XML}<ListBucketResult><Name>${bucket}</Name><EncodingType>url</EncodingType><IsTruncated>${truncated}</IsTruncated>${next}${told.join('')}</ListBucketResult>`
@@ -68,7 +74,7 @@ export async function faultyStore(options: FaultyStoreOptions): Promise<FaultySt
   }
 
   function entriesBelow(prefix: string, delimiter: string): string[] {
-    const below = keys.filter((key) => key.startsWith(prefix))
+    const below = keys.filter((key) => key.startsWith(prefix) && objects.has(key))
     if (delimiter === '') return below
     const cut = (key: string): string => {
       const end = key.indexOf(delimiter, prefix.length)
@@ -84,7 +90,8 @@ export async function faultyStore(options: FaultyStoreOptions): Promise<FaultySt
       return { status: 404, headers: { 'content-type': 'application/xml' }, body: Buffer.from(xml) }
     }
     const metadata = Object.entries(found.metadata ?? {}).map(([name, value]) => [`x-amz-meta-${name}`, value] as const)
-    return ok(Buffer.from(found.bytes), { etag: '"e"', ...Object.fromEntries(metadata) })
+    const identity = found.modified === undefined ? {} : { 'last-modified': new Date(found.modified).toUTCString() }
+    return ok(Buffer.from(found.bytes), { etag: etagOf(found), ...identity, ...Object.fromEntries(metadata) })
   }
 
   function answerTo(request: IncomingMessage): readonly [Call, Answer] {
@@ -106,6 +113,7 @@ export async function faultyStore(options: FaultyStoreOptions): Promise<FaultySt
     request.resume().once('end', () => {
       requests++
       const [call, answer] = answerTo(request)
+      onRequest(call)
       const count = counts.get(call) ?? 0
       counts.set(call, count + 1)
       const fault = faults(call, count)
@@ -117,16 +125,30 @@ export async function faultyStore(options: FaultyStoreOptions): Promise<FaultySt
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests: () => requests,
+    requestsOf: (call) => counts.get(call) ?? 0,
     misbehave(next) {
       faults = next
       counts = new Map()
       requests = 0
+    },
+    onRequest(told) {
+      onRequest = told
     },
     close() {
       server.closeAllConnections()
       server.close()
     },
   }
+}
+
+function etagOf({ bytes, modified }: PutObject): string {
+  return modified === undefined ? '"e"' : `"${createHash('md5').update(bytes).digest('hex')}"`
+}
+
+function identityXml(object: PutObject | undefined): string {
+  if (object?.modified === undefined) return ''
+  const lastModified = new Date(object.modified).toISOString()
+  return `<LastModified>${lastModified}</LastModified><ETag>${etagOf(object).replaceAll('"', '&quot;')}</ETag>`
 }
 
 function ok(body: Buffer, headers: Record<string, string | number>): Answer {

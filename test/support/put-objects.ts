@@ -12,6 +12,8 @@ export interface PutObject {
   readonly bytes: Uint8Array
   readonly metadata?: Readonly<Record<string, string>>
   readonly contentEncoding?: string
+  /** When it was put, in ms, where the store is to tell. */
+  readonly modified?: number
 }
 
 /** Creates the bucket where it is not there, and puts every object into it. Bodies are buffers: radosgw 16 refuses streams. */

@@ -1,0 +1,81 @@
+/** `--state FILE`: opened for one run, and ended when its reports are written. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { VerifyTrailError } from '../errors.js'
+import { StateFile } from '../state/state-file.js'
+import { VERSION } from '../version.js'
+import type { VerifyCommand } from './arguments.js'
+import { messageOf } from './console.js'
+import { packageSha256 } from './package-hash.js'
+
+/** Shorter keys are guessed. */
+const LEAST_KEY = 16
+
+export async function openState(command: VerifyCommand): Promise<StateFile | undefined> {
+  const { state: path, stateKey, asOf, recheck } = command
+  if (path === undefined) return undefined
+  const key = stateKey === undefined ? undefined : await readKey(stateKey)
+  try {
+    return await StateFile.open({ path, key, binding: await bindingOf(command), asOf, recheck })
+  } catch (error) {
+    if (error instanceof VerifyTrailError) throw error
+    throw new VerifyTrailError('ERR_STATE', `cannot use the state file '${path}': ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** Ends the run in the state: the next one names the first JSON report. */
+export async function endState(state: StateFile, jsonReports: readonly string[]): Promise<void> {
+  const [report] = jsonReports
+  await state.end(report === undefined ? null : await hashOfFile(report))
+}
+
+async function readKey(path: string): Promise<Uint8Array> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw new VerifyTrailError('ERR_STATE', `cannot read the state key '${path}': ${messageOf(error)}`, { cause: error })
+  })
+  if (bytes.length >= LEAST_KEY) return bytes
+  throw new VerifyTrailError(
+    'ERR_STATE',
+    `the state key '${path}' has ${bytes.length} bytes; allowed: ${LEAST_KEY} or more, of random`,
+  )
+}
+
+/** All that decides what is read, and what it is held against. What is expected is asked anew each time. */
+async function bindingOf(command: VerifyCommand): Promise<Record<string, unknown>> {
+  const { sources, startTime, endTime, accountIds, regions, trails, trailArn, bucket, byName, publicKeys, metadata } = command
+  const { shard, plan, doubleCheck, unvalidatedTrails, endpointUrl } = command
+  return {
+    version: VERSION,
+    package: packageSha256() ?? null,
+    source: sources,
+    endpoint: endpointUrl ?? process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL'] ?? null,
+    startTime: startTime?.toISOString() ?? null,
+    endTime: endTime?.toISOString() ?? null,
+    accounts: accountIds,
+    regions,
+    trails,
+    trailArn: trailArn?.arn ?? null,
+    place: bucket ?? null,
+    byName: byName ?? false,
+    unvalidatedTrails,
+    doubleCheck,
+    shard: shard ?? null,
+    plan: plan === undefined ? null : await hashOfFile(plan),
+    publicKeys: publicKeys === undefined ? null : await hashOfFiles(publicKeys),
+    metadata: metadata === undefined ? null : await hashOfFile(metadata),
+  }
+}
+
+async function hashOfFiles(path: string): Promise<string | readonly string[]> {
+  if (!(await stat(path)).isDirectory()) return hashOfFile(path)
+  const names = (await readdir(path)).filter((name) => name.endsWith('.json')).sort()
+  return Promise.all(names.map((name) => hashOfFile(join(path, name))))
+}
+
+async function hashOfFile(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
+  return hash.digest('hex')
+}

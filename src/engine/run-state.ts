@@ -1,0 +1,31 @@
+/** What a run may take from a run that broke off, or from earlier ones: what was read of objects that are still the same. */
+import type { CopyFact } from '../core/judge-log-file.js'
+import type { StateUse } from '../core/results.js'
+import type { DigestToRead } from './read-digest.js'
+import type { Carried } from './whole-body.js'
+
+/** An object, and what it was when it was listed. */
+export interface IdentifiedObject {
+  /** `Source.name` */
+  readonly source: string
+  /** Key within the source. */
+  readonly key: string
+  readonly identity: string
+  /** False: the identity is good enough to go on with a run that broke off, no more. */
+  readonly lasting: boolean
+}
+
+/** What is answered holds for exactly the object of that identity, or is undefined: then it must be read. */
+export interface RunState {
+  logFile(object: IdentifiedObject): CopyFact | undefined
+  keepLogFile(object: IdentifiedObject, fact: CopyFact): void
+  /** The bytes as stored: all that they claim is verified as ever. */
+  digest(digest: DigestToRead): Promise<KeptDigest | undefined>
+  keepDigest(digest: DigestToRead, bytes: Uint8Array, carried: Carried): void
+  use(): StateUse
+}
+
+export interface KeptDigest {
+  readonly bytes: Uint8Array
+  readonly carried: Carried
+}

@@ -1,0 +1,258 @@
+/** The state of `--state FILE`: a journal of what was read of which object, for a run that goes on, and for the next ones. */
+import { createHash, randomBytes } from 'node:crypto'
+import { rename, rm } from 'node:fs/promises'
+import type { CopyFact } from '../core/judge-log-file.js'
+import type { CarriedOver, StateUse } from '../core/results.js'
+import type { DigestToRead } from '../engine/read-digest.js'
+import type { IdentifiedObject, KeptDigest, RunState } from '../engine/run-state.js'
+import type { Carried } from '../engine/whole-body.js'
+import { VerifyTrailError } from '../errors.js'
+import { Journal, type Line } from './journal.js'
+import { type Binding, differences, type FileRecord, parseRecord, type RunRecord, type StateRecord } from './state-records.js'
+
+export interface StateOptions {
+  readonly path: string
+  /** Who has it not cannot write what is believed. */
+  readonly key?: Uint8Array | undefined
+  /** What a state is only good for. */
+  readonly binding: Binding
+  /** What is asked to be taken as now. */
+  readonly asOf?: Date | undefined
+  /** The share of what could be carried over that is read again. */
+  readonly recheck?: number | undefined
+}
+
+/** Digests of more are read again. */
+const MOST_DIGEST = 1024 * 1024
+
+/** What is known of an object; of a digest, where its line is. */
+interface Kept {
+  readonly identity: string
+  readonly run: number
+  readonly line: Line
+  readonly fact: CopyFact | undefined
+  counted: boolean
+}
+
+/** What a journal says, as far as it was read. */
+class Known {
+  binding: Binding | undefined
+  readonly runs: RunRecord[] = []
+  ended = true
+  previousReportSha256: string | null = null
+  readonly objects = new Map<string, Kept>()
+  lines = 0
+
+  add(record: StateRecord, line: Line): void {
+    this.lines++
+    if (record.kind === 'state') this.binding = record.binding
+    else if (record.kind === 'run') {
+      this.runs.push(record)
+      this.ended = false
+    } else if (record.kind === 'end') {
+      this.ended = true
+      this.previousReportSha256 = record.reportSha256
+    } else {
+      const fact = record.kind === 'log-file' ? factOf(record) : undefined
+      this.objects.set(nameOf(record), { identity: record.identity, run: record.run, line, fact, counted: false })
+    }
+  }
+}
+
+export class StateFile implements RunState {
+  /** What the run takes as now. */
+  readonly now: Date
+  readonly #journal: Journal
+  readonly #known: Known
+  readonly #run: RunRecord
+  readonly #carried = { digests: 0, logFiles: 0, bytes: 0, oldest: Number.POSITIVE_INFINITY, newest: 0 }
+  #failure: unknown
+
+  private constructor(journal: Journal, known: Known, run: RunRecord) {
+    this.#journal = journal
+    this.#known = known
+    this.#run = run
+    this.now = new Date(run.now)
+  }
+
+  /** Goes on with the run that broke off, or begins the next one. Throws ERR_STATE where the file is not this run's. */
+  static async open(options: StateOptions): Promise<StateFile> {
+    const { path, key, binding } = options
+    let { journal, known } = await read(path, key)
+    try {
+      if (known.binding === undefined) await journal.append({ kind: 'state', form: 1, binding })
+      else checkBinding(path, known.binding, binding)
+      if (known.ended && known.lines > 2 * known.objects.size + 3 * known.runs.length + 1000) {
+        await compact(path, key, journal, known)
+        await journal.close()
+        ;({ journal, known } = await read(path, key))
+      }
+      const last = known.runs.at(-1)
+      if (last !== undefined && !known.ended) {
+        checkGoesOn(path, last, options)
+        return new StateFile(journal, known, last)
+      }
+      const run = newRun(known, options)
+      await journal.append(run)
+      return new StateFile(journal, known, run)
+    } catch (error) {
+      await journal.close()
+      throw error
+    }
+  }
+
+  logFile(object: IdentifiedObject): CopyFact | undefined {
+    const kept = this.#kept(nameOf({ kind: 'log-file', name: `${object.source}/${object.key}` }), object)
+    const { fact } = kept ?? {}
+    if (kept === undefined || fact?.kind !== 'measured') return undefined
+    if (this.#count(kept, fact.measurement.bytesRead)) this.#carried.logFiles++
+    return fact
+  }
+
+  keepLogFile({ source, key, identity }: IdentifiedObject, fact: CopyFact): void {
+    if (fact.kind !== 'measured' || fact.measurement.kind !== 'measured') return
+    const { damage, trailing, gzip, sha256, bytesRead, bytesInflated } = fact.measurement
+    // What was wrong is looked at anew each time.
+    if (damage !== null || trailing !== null) return
+    const measured = { gzip, live: fact.live, sha256, bytesRead, bytesInflated }
+    this.#append({ kind: 'log-file', name: `${source}/${key}`, identity, run: this.#run.run, ...measured })
+  }
+
+  async digest({ source, sourceKey, identity, size }: DigestToRead): Promise<KeptDigest | undefined> {
+    if (identity === undefined || source.kind !== 'store') return undefined
+    const object = { source: source.name, key: sourceKey, identity, lasting: true }
+    const kept = this.#kept(nameOf({ kind: 'digest', name: `${source.name}/${sourceKey}` }), object)
+    if (kept === undefined) return undefined
+    const record = parseRecord(await this.#journal.readAgain(kept.line))
+    if (record?.kind !== 'digest') return undefined
+    const bytes = Buffer.from(record.bytes, 'base64')
+    if (size !== undefined && bytes.length !== size) return undefined
+    if (this.#count(kept, bytes.length)) this.#carried.digests++
+    return { bytes, carried: record.metadata === null ? {} : { metadata: record.metadata } }
+  }
+
+  keepDigest({ source, sourceKey, identity }: DigestToRead, bytes: Uint8Array, carried: Carried): void {
+    if (identity === undefined || carried.identity !== identity || source.kind !== 'store' || bytes.length > MOST_DIGEST) return
+    if (carried.metadataFrom !== undefined || carried.unusableMetadata !== undefined) return
+    const name = `${source.name}/${sourceKey}`
+    const { metadata = null } = carried
+    const stored = Buffer.from(bytes).toString('base64')
+    this.#append({ kind: 'digest', name, identity, run: this.#run.run, metadata, bytes: stored })
+  }
+
+  use(): StateUse {
+    const { digests, logFiles, bytes, oldest, newest } = this.#carried
+    const time = (run: number): string | null => this.#known.runs.find((each) => each.run === run)?.startedAt ?? null
+    const carriedOver: CarriedOver = { digests, logFiles, bytes, oldestRead: time(oldest), newestRead: time(newest) }
+    const { run: number, recheck, seed, previousReportSha256 } = this.#run
+    return { number, previousReportSha256, carriedOver, recheck: recheck === 0 ? null : { share: recheck, seed } }
+  }
+
+  /** The run is done, and its reports are written. `reportSha256`: of the JSON report that the next one names. */
+  async end(reportSha256: string | null): Promise<void> {
+    await this.#journal.append({ kind: 'end', run: this.#run.run, reportSha256 })
+  }
+
+  /** Throws ERR_STATE where something could not be recorded. */
+  async close(): Promise<void> {
+    await this.#journal.close().catch((error: unknown) => {
+      this.#failure ??= error
+    })
+    if (this.#failure !== undefined)
+      throw new VerifyTrailError('ERR_STATE', `the state file could not be written: ${String(this.#failure)}`)
+  }
+
+  #append(record: StateRecord): void {
+    this.#journal.append(record).catch((error: unknown) => {
+      this.#failure ??= error
+    })
+  }
+
+  #kept(name: string, { identity, lasting }: IdentifiedObject): Kept | undefined {
+    const kept = this.#known.objects.get(name)
+    if (kept === undefined || kept.identity !== identity) return undefined
+    if (kept.run === this.#run.run) return kept
+    return lasting && !this.#isRechecked(name) ? kept : undefined
+  }
+
+  #isRechecked(name: string): boolean {
+    const { recheck, seed } = this.#run
+    if (recheck === 0 || recheck === 1) return recheck === 1
+    return createHash('sha256').update(`${seed}\n`).update(name, 'latin1').digest().readUInt32BE(0) < recheck * 2 ** 32
+  }
+
+  /** Whether it is carried over, and was not counted yet. */
+  #count(kept: Kept, bytes: number): boolean {
+    const { run } = kept
+    if (run === this.#run.run || kept.counted) return false
+    kept.counted = true
+    this.#carried.bytes += bytes
+    this.#carried.oldest = Math.min(this.#carried.oldest, run)
+    this.#carried.newest = Math.max(this.#carried.newest, run)
+    return true
+  }
+}
+
+async function read(path: string, key: Uint8Array | undefined): Promise<{ journal: Journal; known: Known }> {
+  const known = new Known()
+  const journal = await Journal.open(path, key, (value, line) => {
+    const record = parseRecord(value)
+    if (record === undefined || (known.lines === 0) !== (record.kind === 'state'))
+      throw new VerifyTrailError('ERR_STATE', `'${path}' is no state file of this version`)
+    known.add(record, line)
+  })
+  return { journal, known }
+}
+
+/** Writes what is still of use anew: the newest record of each object, and all runs. */
+async function compact(path: string, key: Uint8Array | undefined, journal: Journal, known: Known): Promise<void> {
+  const written = `${path}.new`
+  await rm(written, { force: true })
+  const next = await Journal.open(written, key, () => undefined)
+  try {
+    await journal.replay(async (value, line) => {
+      const record = parseRecord(value)
+      if (record === undefined) return
+      const kept = 'name' in record ? known.objects.get(nameOf(record)) : undefined
+      if (!('name' in record) || kept?.line.offset === line.offset) await next.append(record)
+    })
+  } finally {
+    await next.close()
+  }
+  await rename(written, path)
+}
+
+function newRun({ runs, previousReportSha256 }: Known, { asOf, recheck = 0 }: StateOptions): RunRecord {
+  const startedAt = new Date().toISOString()
+  const seed = randomBytes(16).toString('hex')
+  const now = asOf?.toISOString() ?? startedAt
+  return { kind: 'run', run: (runs.at(-1)?.run ?? 0) + 1, startedAt, now, recheck, seed, previousReportSha256 }
+}
+
+function checkBinding(path: string, was: Binding, is: Binding): void {
+  const [different] = differences(was, is)
+  if (different === undefined) return
+  const { name, before, after } = different
+  refuse(path, `it is of another ${name}: ${JSON.stringify(before)} there, ${JSON.stringify(after)} now. Give another file`)
+}
+
+function checkGoesOn(path: string, { now, recheck }: RunRecord, { asOf, recheck: asked = 0 }: StateOptions): void {
+  const goesOn = 'it has a run that broke off, and goes on with it first'
+  if (asOf !== undefined && asOf.toISOString() !== now)
+    refuse(path, `${goesOn}: as of ${JSON.stringify(now)} there, ${JSON.stringify(asOf.toISOString())} now`)
+  if (recheck !== asked) refuse(path, `${goesOn}: --recheck ${recheck * 100}% there, ${asked * 100}% now`)
+}
+
+function refuse(path: string, why: string): never {
+  throw new VerifyTrailError('ERR_STATE', `the state file '${path}' cannot be used: ${why}`)
+}
+
+/** Names are long, and there are many. */
+function nameOf({ kind, name }: { readonly kind: string; readonly name: string }): string {
+  return createHash('sha256').update(`${kind}\n${name}`).digest().toString('latin1', 0, 20)
+}
+
+function factOf({ gzip, live, sha256, bytesRead, bytesInflated }: FileRecord): CopyFact {
+  const measurement = { kind: 'measured', gzip, sha256, bytesRead, bytesInflated, trailing: null, damage: null } as const
+  return { kind: 'measured', live, measurement }
+}

@@ -1,0 +1,192 @@
+/** `--state`: killed at any moment and gone on with, the report is the same; the next night reads only what is not as it was. */
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { generate } from '../bench/generated-source.js'
+import { writeTrail } from '../bench/written-trail.js'
+import type { StateUse } from '../src/core/results.js'
+import { type Outcome, verifyTrailCommand } from './support/command.js'
+import { type Fault, type FaultyStore, faultyStore, objectsOf, send } from './support/faulty-store.js'
+import type { PutObject } from './support/put-objects.js'
+
+const TRAIL = { accounts: 1, regions: 2, hours: 6, logFilesPerHour: 30, logFileBytes: 400 }
+const ENV = { AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', AWS_REGION: 'us-east-1' }
+const AS_OF = ['--as-of', '2026-06-01T00:00:00Z']
+const KILLS = 4
+const CONCURRENCY = 4
+
+interface Report {
+  readonly verdict: string
+  readonly run: { readonly state: StateUse }
+  readonly findings: readonly { readonly code: string; readonly object: string }[]
+  readonly notChecked: readonly string[]
+}
+
+const folders: string[] = []
+t.teardown(() => folders.forEach((folder) => void rmSync(folder, { recursive: true, force: true })))
+
+function fresh(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'verify-trail-state-'))
+  folders.push(folder)
+  return folder
+}
+
+/** Puts all as if it had been there for long. */
+async function storeOf(
+  t: Test,
+): Promise<{ store: FaultyStore; words: string[]; objects: Map<string, PutObject>; logFiles: string[] }> {
+  const { bucket, source, publicKeyList, startTime, endTime } = generate(TRAIL)
+  const objects = new Map<string, PutObject>()
+  for (const [key, object] of await objectsOf(source))
+    objects.set(key, { ...object, modified: Date.parse('2026-05-01T00:00:00Z') })
+  const store = await faultyStore({ bucket, objects, publicKeys: {} })
+  t.teardown(() => store.close())
+  const keys = join(t.testdir({ 'keys.json': publicKeyList }), 'keys.json')
+  const words = [`s3://${bucket}`, '--public-keys', keys, '--endpoint-url', store.url, '--json', '--quiet', '--workers', '0']
+  const range = ['--start-time', startTime, '--end-time', endTime, '--concurrency', String(CONCURRENCY)]
+  const logFiles = [...objects.keys()].filter((key) => !key.includes('-Digest/'))
+  return { store, words: [...words, ...range], objects, logFiles }
+}
+
+function reportOf({ stdout, stderr }: Outcome): Report {
+  if (stdout === '') throw new Error(stderr)
+  return JSON.parse(stdout)
+}
+
+function withoutRun({ stdout, stderr }: Outcome): unknown {
+  const { run: _, ...results } = JSON.parse(stdout === '' ? JSON.stringify({ run: {}, stderr }) : stdout)
+  return JSON.stringify(results)
+}
+
+/** Killed before the store answers so many requests for objects. */
+function killedAt(request: number, words: readonly string[], store: FaultyStore): Promise<Outcome> {
+  let asked = 0
+  return verifyTrailCommand(words, {
+    env: ENV,
+    started: (child) =>
+      store.onRequest((call) => {
+        if ((call === 'digest' || call === 'log file') && ++asked === request) child.kill('SIGKILL')
+      }),
+  })
+}
+
+t.test('killed again and again over a store: the report of one run, and nothing read twice', async (t) => {
+  const { store, words, logFiles } = await storeOf(t)
+  const whole = await verifyTrailCommand([...words, ...AS_OF], { env: ENV })
+  t.equal(reportOf(whole).verdict, 'valid')
+  store.misbehave(() => null)
+  const state = join(fresh(), 'state')
+  for (let kill = 0; kill < KILLS; kill++)
+    await killedAt(1 + Math.floor(Math.random() * 50), [...words, ...AS_OF, '--state', state], store)
+  store.onRequest(() => undefined)
+  appendFileSync(state, '{"chain":"torn')
+  const last = await verifyTrailCommand([...words, ...AS_OF, '--state', state], { env: ENV })
+  t.equal(withoutRun(last), withoutRun(whole), 'the same report')
+  t.equal(reportOf(last).run.state.number, 1, 'of the same run')
+  t.ok(store.requestsOf('log file') <= logFiles.length + KILLS * CONCURRENCY * 2, 'no more than the window is read twice')
+})
+
+t.test('killed over a directory', async (t) => {
+  const trail = await writeTrail(join(t.testdir(), 'trail'), TRAIL)
+  const words = [trail.directory, '--public-keys', trail.publicKeyFile, '--metadata', trail.metadataFile, '--json', '--quiet']
+  const all = [...words, '--start-time', trail.startTime, '--end-time', trail.endTime, ...AS_OF]
+  const whole = await verifyTrailCommand(all)
+  const state = join(fresh(), 'state')
+  const killed = verifyTrailCommand([...all, '--state', state], {
+    started: (child) => void setTimeout(() => child.kill('SIGKILL'), 250 + Math.random() * 200),
+  })
+  await killed
+  const last = await verifyTrailCommand([...all, '--state', state])
+  t.equal(withoutRun(last), withoutRun(whole))
+  const [damaged = ''] = trail.logFilePaths
+  writeFileSync(damaged, 'changed')
+  const next = await verifyTrailCommand([...all, '--state', state])
+  t.match(reportOf(next).findings, [{ code: 'LOG_FILE_MODIFIED' }], 'of a directory nothing is carried over')
+})
+
+t.test('the next night', async (t) => {
+  const { store, words, objects, logFiles } = await storeOf(t)
+  const folder = fresh()
+  const [state, report] = [join(folder, 'state'), join(folder, 'report.json')]
+  const night = (...more: string[]): Promise<Outcome> =>
+    verifyTrailCommand([...words, '--state', state, '-o', report, ...more], { env: ENV })
+  const first = await night()
+  t.match(reportOf(first).run.state, { number: 1, previousReportSha256: null, carriedOver: { logFiles: 0 } })
+
+  store.misbehave(() => null)
+  const second = reportOf(await night())
+  t.equal(store.requestsOf('log file'), 0, 'nothing that is unchanged is read')
+  t.ok(store.requestsOf('digest') <= 2, 'nor a digest, but what no listing has')
+  t.equal(second.verdict, 'valid')
+  t.match(second.run.state, { number: 2, carriedOver: { logFiles: logFiles.length }, recheck: null })
+  t.match(second.run.state.previousReportSha256, /^[0-9a-f]{64}$/, 'the report of the night before is named')
+  t.match(second.notChecked.join('\n'), new RegExp(`^${logFiles.length} log files and \\d+ digests were not read again`, 'm'))
+
+  const [changed = '', same = '', gone = '', planted = ''] = logFiles
+  const later = Date.parse('2026-05-02T00:00:00Z')
+  const bytes = objects.get(changed)?.bytes ?? Buffer.alloc(0)
+  objects.set(changed, { bytes: Buffer.alloc(bytes.length, 1), modified: later })
+  objects.set(same, { bytes: objects.get(same)?.bytes ?? Buffer.alloc(0), modified: later })
+  // Listed as it was, but it is another one that is there.
+  store.misbehave(() => null)
+  objects.delete(gone)
+  const third = reportOf(await night())
+  t.strictSame(third.findings.map(({ code, object }) => [code, object.slice(object.indexOf('AWSLogs'))]).sort(), [
+    ['LOG_FILE_MALFORMED', changed.slice(changed.indexOf('AWSLogs'))],
+    ['LOG_FILE_MISSING', gone.slice(gone.indexOf('AWSLogs'))],
+  ])
+  t.equal(store.requestsOf('log file') >= 3 && store.requestsOf('log file') <= 6, true, 'the three are read, and no more')
+
+  // The listing saw a bad object, the read a good one in its place: what is then known is of the good one.
+  const good = objects.get(planted) ?? { bytes: Buffer.alloc(0) }
+  const bad = { bytes: Buffer.alloc(good.bytes.length, 2), modified: later }
+  objects.set(planted, bad)
+  const putBack: Fault = (answer, response) => {
+    objects.set(planted, bad)
+    send(answer, response)
+  }
+  store.misbehave((call) =>
+    call === 'list'
+      ? (answer, response) => {
+          objects.set(planted, { ...good, modified: later + 1000 })
+          send(answer, response)
+        }
+      : null,
+  )
+  await night()
+  store.misbehave(() => putBack)
+  objects.set(planted, bad)
+  const fifth = reportOf(await night())
+  t.ok(
+    fifth.findings.some(({ object }) => object.endsWith(planted)),
+    'the bad object is found where it comes back',
+  )
+
+  store.misbehave(() => null)
+  const sampled = reportOf(await night('--recheck', '25%'))
+  t.match(sampled.run.state.recheck, { share: 0.25, seed: /^[0-9a-f]{32}$/ })
+  const some = store.requestsOf('log file')
+  t.ok(some > logFiles.length * 0.1 && some < logFiles.length * 0.4, `a sample is read again: ${some}`)
+})
+
+t.test('a state that is not that of this run is refused', async (t) => {
+  const trail = await writeTrail(join(t.testdir(), 'trail'), { ...TRAIL, hours: 2 })
+  const folder = fresh()
+  writeFileSync(join(folder, 'key'), 'sixteen bytes or more')
+  const state = join(folder, 'state')
+  const words = [trail.directory, '--public-keys', trail.publicKeyFile, '--metadata', trail.metadataFile, '--quiet']
+  const run = (...more: string[]): Promise<Outcome> => verifyTrailCommand([...words, '--state', state, ...more])
+  await run('--start-time', trail.startTime, '--state-key', join(folder, 'key'))
+  const told = async (pattern: RegExp, ...more: string[]): Promise<void> => {
+    const { code, stderr } = await run(...more)
+    t.equal(code, 2)
+    t.match(stderr, pattern)
+  }
+  await told(/of another startTime: "\d{4}-.*" there, null now/, '--state-key', join(folder, 'key'))
+  await told(/written with a key/, '--start-time', trail.startTime)
+  const text = readFileSync(state, 'utf8')
+  writeFileSync(state, text.replace(/"sha256":"../, '"sha256":"00'))
+  await told(/does not hold together at line \d+/, '--start-time', trail.startTime, '--state-key', join(folder, 'key'))
+  t.equal((await run('--recheck', '101%')).code, 2)
+})
