@@ -54,6 +54,7 @@ export {
 } from './core/object-key.js'
 export { type PublicKey, type PublicKeyListAnswer, type PublicKeyProblem, parsePublicKeyList } from './core/public-keys.js'
 export type {
+  CarriedOver,
   ChainSummary,
   CoverageInterval,
   DigestCounts,
@@ -66,6 +67,7 @@ export type {
   PublicKeyUse,
   Result,
   ShardPart,
+  StateUse,
   Summary,
 } from './core/results.js'
 export { verifySignature } from './core/signature.js'

@@ -57,7 +57,7 @@ export interface VerifyTrailOptions {
   readonly now?: Date
   /** Only one part of the run: `mergeShards` makes one report of all of them. All are told the same `now`. @default the whole run */
   readonly shard?: ShardRequest
-  /** What is known from a run that broke off, or from earlier runs. @default nothing */
+  /** What is known from a run that broke off, or from earlier runs: for the command line. @internal */
   readonly state?: RunState
   /** How the run was started, for the report. */
   readonly startedAs?: StartedAs

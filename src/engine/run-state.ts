@@ -1,7 +1,7 @@
 /** What a run may take from a run that broke off, or from earlier ones: what was read of objects that are still the same. */
 import type { CopyFact } from '../core/judge-log-file.js'
 import type { StateUse } from '../core/results.js'
-import type { DigestToRead } from './read-digest.js'
+import type { Source } from '../sources/source.js'
 import type { Carried } from './whole-body.js'
 
 /** An object, and what it was when it was listed. */
@@ -15,13 +15,21 @@ export interface IdentifiedObject {
   readonly lasting: boolean
 }
 
+/** A digest that is to be read: where, and as what it was listed. */
+export interface DigestToKeep {
+  readonly source: Source
+  readonly sourceKey: string
+  readonly identity?: string | undefined
+  readonly size?: number | undefined
+}
+
 /** What is answered holds for exactly the object of that identity, or is undefined: then it must be read. */
 export interface RunState {
   logFile(object: IdentifiedObject): CopyFact | undefined
   keepLogFile(object: IdentifiedObject, fact: CopyFact): void
   /** The bytes as stored: all that they claim is verified as ever. */
-  digest(digest: DigestToRead): Promise<KeptDigest | undefined>
-  keepDigest(digest: DigestToRead, bytes: Uint8Array, carried: Carried): void
+  digest(digest: DigestToKeep): Promise<KeptDigest | undefined>
+  keepDigest(digest: DigestToKeep, bytes: Uint8Array, carried: Carried): void
   use(): StateUse
 }
 

@@ -3,8 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { rename, rm } from 'node:fs/promises'
 import type { CopyFact } from '../core/judge-log-file.js'
 import type { CarriedOver, StateUse } from '../core/results.js'
-import type { DigestToRead } from '../engine/read-digest.js'
-import type { IdentifiedObject, KeptDigest, RunState } from '../engine/run-state.js'
+import type { DigestToKeep, IdentifiedObject, KeptDigest, RunState } from '../engine/run-state.js'
 import type { Carried } from '../engine/whole-body.js'
 import { VerifyTrailError } from '../errors.js'
 import { Journal, type Line } from './journal.js'
@@ -118,7 +117,7 @@ export class StateFile implements RunState {
     this.#append({ kind: 'log-file', name: `${source}/${key}`, identity, run: this.#run.run, ...measured })
   }
 
-  async digest({ source, sourceKey, identity, size }: DigestToRead): Promise<KeptDigest | undefined> {
+  async digest({ source, sourceKey, identity, size }: DigestToKeep): Promise<KeptDigest | undefined> {
     if (identity === undefined || source.kind !== 'store') return undefined
     const object = { source: source.name, key: sourceKey, identity, lasting: true }
     const kept = this.#kept(nameOf({ kind: 'digest', name: `${source.name}/${sourceKey}` }), object)
@@ -131,7 +130,7 @@ export class StateFile implements RunState {
     return { bytes, carried: record.metadata === null ? {} : { metadata: record.metadata } }
   }
 
-  keepDigest({ source, sourceKey, identity }: DigestToRead, bytes: Uint8Array, carried: Carried): void {
+  keepDigest({ source, sourceKey, identity }: DigestToKeep, bytes: Uint8Array, carried: Carried): void {
     if (identity === undefined || carried.identity !== identity || source.kind !== 'store' || bytes.length > MOST_DIGEST) return
     if (carried.metadataFrom !== undefined || carried.unusableMetadata !== undefined) return
     const name = `${source.name}/${sourceKey}`
