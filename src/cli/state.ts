@@ -7,18 +7,21 @@ import { VerifyTrailError } from '../errors.js'
 import { StateFile } from '../state/state-file.js'
 import { VERSION } from '../version.js'
 import type { VerifyCommand } from './arguments.js'
-import { messageOf } from './console.js'
+import { type Console, messageOf } from './console.js'
 import { packageSha256 } from './package-hash.js'
 
 /** Shorter keys are guessed. */
 const LEAST_KEY = 16
 
-export async function openState(command: VerifyCommand): Promise<StateFile | undefined> {
+export async function openState(
+  command: VerifyCommand,
+  { environment }: Pick<Console, 'environment'>,
+): Promise<StateFile | undefined> {
   const { state: path, stateKey, asOf, recheck } = command
   if (path === undefined) return undefined
   const key = stateKey === undefined ? undefined : await readKey(stateKey)
   try {
-    return await StateFile.open({ path, key, binding: await bindingOf(command), asOf, recheck })
+    return await StateFile.open({ path, key, binding: await bindingOf(command, environment), asOf, recheck })
   } catch (error) {
     if (error instanceof VerifyTrailError) throw error
     throw new VerifyTrailError('ERR_STATE', `cannot use the state file '${path}': ${messageOf(error)}`, { cause: error })
@@ -43,14 +46,15 @@ async function readKey(path: string): Promise<Uint8Array> {
 }
 
 /** All that decides what is read, and what it is held against. What is expected is asked anew each time. */
-async function bindingOf(command: VerifyCommand): Promise<Record<string, unknown>> {
+async function bindingOf(command: VerifyCommand, environment: Console['environment']): Promise<Record<string, unknown>> {
   const { sources, startTime, endTime, accountIds, regions, trails, trailArn, bucket, byName, publicKeys, metadata } = command
-  const { shard, plan, doubleCheck, unvalidatedTrails, endpointUrl } = command
+  const { shard, plan, doubleCheck, unvalidatedTrails, endpointUrl, profile } = command
   return {
     version: VERSION,
     package: packageSha256() ?? null,
     source: sources,
-    endpoint: endpointUrl ?? process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL'] ?? null,
+    endpoint: endpointUrl ?? environment['AWS_ENDPOINT_URL_S3'] ?? environment['AWS_ENDPOINT_URL'] ?? null,
+    profile: profile ?? null,
     startTime: startTime?.toISOString() ?? null,
     endTime: endTime?.toISOString() ?? null,
     accounts: accountIds,

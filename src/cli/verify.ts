@@ -27,15 +27,19 @@ export async function runVerify(command: VerifyCommand, console: Console): Promi
   if (command.state !== undefined) checkOutput(command.state, command)
   const seal = command.sign === undefined ? undefined : await Seal.open(command.sign, command.signPassphrase)
   return withEvidence(command, console, async (evidence) =>
-    withState(command, async (state) => {
+    withState(command, console, async (state) => {
       const options = { ...engineOptions(command), ...evidence, ...(await shardOptions(command)) }
       return verifyAndReport(command, console, { ...options, ...(state && { state, now: state.now }) }, seal, state)
     }),
   )
 }
 
-async function withState<T>(command: VerifyCommand, use: (state: StateFile | undefined) => Promise<T>): Promise<T> {
-  const state = await openState(command)
+async function withState<T>(
+  command: VerifyCommand,
+  console: Console,
+  use: (state: StateFile | undefined) => Promise<T>,
+): Promise<T> {
+  const state = await openState(command, console)
   try {
     return await use(state)
   } finally {

@@ -18,13 +18,13 @@ export function takeObject(
 ): ReadObject | Promise<ReadObject> {
   const length = told ?? size
   const identity = objectIdentity(etag, modified)
-  const read = { kind: 'object' as const, metadata, ...(identity === undefined ? {} : { identity }) }
+  const head = identity === undefined ? { metadata } : { metadata, identity }
   if (range !== undefined) throw refuse(body, new TransferError('cut', 'a part was sent, and all was asked for'))
   if (size !== undefined && length !== size) {
     throw refuse(body, new TransferError('altered', `listed with ${size} bytes, sent with ${length}`))
   }
-  if (length === undefined || length > WHOLE_OBJECT_LIMIT) return { ...read, body: chunks(body, length, etag) }
-  return body.whole(length).then((body) => ({ ...read, body }))
+  if (length === undefined || length > WHOLE_OBJECT_LIMIT) return { kind: 'object', body: chunks(body, length, etag), ...head }
+  return body.whole(length).then((body) => ({ kind: 'object', body, ...head }))
 }
 
 /** Gives up a body that is not what was asked for. */

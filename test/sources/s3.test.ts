@@ -91,7 +91,7 @@ t.test('on a real S3 server', async (t) => {
     await t.test(`lists more than a page, in byte order, by the ${lane} lane`, async (t) => {
       const listed = await collect(source.list('many/'))
       t.equal(listed.length, 2345)
-      t.same(listed[1999], { kind: 'object', key: 'many/01999', size: 4 })
+      t.match(listed[1999], { kind: 'object', key: 'many/01999', size: 4, identity: /^\d+ [0-9a-f]{32}$/ })
       const keys = (await collect(source.list(''))).map((item) => item.key)
       t.same(keys, [...keys].sort(compareKeys))
     })
@@ -107,9 +107,9 @@ t.test('on a real S3 server', async (t) => {
     await t.test(`tells folders from objects, by the ${lane} lane`, async (t) => {
       const top = await source.folders('')
       t.match(top, { folders: ['\u0020odd/', '/', 'folder/', 'many/', 'odd/', 'refused/'] })
-      t.same(await source.folders('folder/'), {
+      t.match(await source.folders('folder/'), {
         folders: ['folder/inside/'],
-        objects: [{ kind: 'object', key: 'folder/', size: 0 }],
+        objects: [{ kind: 'object', key: 'folder/', size: 0, identity: /^\d+ [0-9a-f]{32}$/ }],
       })
       t.same(await source.folders('none/'), { folders: [], objects: [] })
     })
