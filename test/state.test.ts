@@ -13,7 +13,7 @@ import type { PutObject } from './support/put-objects.js'
 const TRAIL = { accounts: 1, regions: 2, hours: 6, logFilesPerHour: 30, logFileBytes: 400 }
 const ENV = { AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', AWS_REGION: 'us-east-1' }
 const AS_OF = ['--as-of', '2026-06-01T00:00:00Z']
-const KILLS = 4
+const KILLS = 2
 const CONCURRENCY = 4
 
 interface Report {

@@ -76,7 +76,7 @@ let n = 0
 const journal = await Journal.open(process.argv[1], undefined, () => n++)
 for (;;) { await journal.append({ n: n++, text: 'x'.repeat(n % 5000) }); if (n % 100 === 0) process.stdout.write('.') }`
   let before = 0
-  for (let kill = 0; kill < 12; kill++) {
+  for (let kill = 0; kill < 5; kill++) {
     const child = spawn(process.execPath, ['--input-type=module', '-e', program, path], { stdio: ['ignore', 'pipe', 'inherit'] })
     const gone = new Promise((resolve) => child.once('exit', resolve))
     await Promise.race([new Promise((resolve) => child.stdout.once('data', resolve)), gone])
