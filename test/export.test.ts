@@ -72,8 +72,9 @@ function stores(one: Case): Source[] {
   return [...all.values()]
 }
 
-t.test('every case: the tar gives the same results as the store', async (t) => {
-  for (const one of cases.filter(({ only, expected }) => only !== 'export' && expected.exit !== 2)) {
+t.test('every other case: the tar gives the same results as the store', async (t) => {
+  const chosen = cases.filter(({ only, expected }) => only !== 'export' && expected.exit !== 2)
+  for (const one of chosen.filter((_, i) => i % 2 === 0)) {
     // An open end is the clock's on a store, and the newest digest's in an export.
     const { endTime } = one.options
     if (endTime === undefined) continue
