@@ -23,6 +23,7 @@ import {
   runCase,
   storedObjects,
 } from './support/cases.js'
+import { BARE_ENVIRONMENT, BARE_NODE } from './support/command.js'
 import { emptyBucket, putObjects } from './support/put-objects.js'
 import { startRadosgw } from './support/radosgw.js'
 
@@ -105,7 +106,8 @@ t.test('every case from a directory, and from an archive of it', async (t) => {
 
 t.test('any number of workers gives equal bytes', (t) => {
   const script = fileURLToPath(new URL('support/equal-reports.js', import.meta.url))
-  const { stdout, stderr } = spawnSync(process.execPath, [script, '24'], { encoding: 'utf8', env: { PATH: process.env['PATH'] } })
+  const [program, ...first] = BARE_NODE
+  const { stdout, stderr } = spawnSync(program, [...first, script, '24'], { encoding: 'utf8', env: BARE_ENVIRONMENT })
   t.match(stdout, /^\{/, stderr)
   const { compared, different } = JSON.parse(stdout)
   t.ok(compared > 10, `${compared} cases`)

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { VERSION } from '../src/version.js'
-import { BARE_ENVIRONMENT, MAIN, ROOT, verifyTrailCommand } from './support/command.js'
+import { BARE_ENVIRONMENT, BARE_NODE, MAIN, ROOT, verifyTrailCommand } from './support/command.js'
 
 const run = verifyTrailCommand
 const caseFiles = (name: string) => {
@@ -259,7 +259,8 @@ t.test('a report that cannot be written is exit code 2, with the verdict on stde
   }
   const full = openSync('/dev/full', 'w')
   for (const form of [[], ['--json'], ['--ndjson']]) {
-    const { status, stderr } = spawnSync(process.execPath, [MAIN, ...evidence(INVALID), ...form], {
+    const [program, ...first] = BARE_NODE
+    const { status, stderr } = spawnSync(program, [...first, MAIN, ...evidence(INVALID), ...form], {
       cwd: ROOT,
       env: BARE_ENVIRONMENT,
       stdio: ['ignore', full, 'pipe'],

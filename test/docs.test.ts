@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { FINDING_VERDICTS, type FindingCode } from '../src/core/findings.js'
 import { readCases, storedObjects } from './support/cases.js'
-import { BARE_ENVIRONMENT, MAIN, ROOT, verifyTrailCommand } from './support/command.js'
+import { BARE_ENVIRONMENT, BARE_NODE, MAIN, ROOT, verifyTrailCommand } from './support/command.js'
 import { faultyStore, withSeconds } from './support/faulty-store.js'
 
 const execute = promisify(execFile)
@@ -58,7 +58,7 @@ t.test('the commands of docs/forensics.md lead from a bucket to a sealed report 
   const keys = JSON.parse(page('fixtures/cases/demo/public-keys.json'))
   const store = await faultyStore({ bucket, objects: storedObjects(one, bucket), publicKeys: withSeconds(keys) })
   t.teardown(() => store.close())
-  const folder = t.testdir({ bin: { 'verify-trail': `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n` } })
+  const folder = t.testdir({ bin: { 'verify-trail': `#!/bin/sh\nexec ${BARE_NODE.join(' ')} '${MAIN}' "$@"\n` } })
   chmodSync(join(folder, 'bin/verify-trail'), 0o755)
   const path = `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}`
   const aws = { AWS_ENDPOINT_URL: store.url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', AWS_REGION: 'us-east-1' }

@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url'
 export const ROOT: string = fileURLToPath(new URL('../../', import.meta.url))
 export const MAIN: string = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
+/** Node as a user starts it: tap puts loaders of its own into NODE_OPTIONS of every child, and of each worker of that. */
+export const BARE_NODE: readonly [string, ...string[]] = ['/usr/bin/env', '-u', 'NODE_OPTIONS', process.execPath]
+
 export interface Outcome {
   readonly code: number | null
   readonly stdout: string
@@ -29,7 +32,8 @@ export const BARE_ENVIRONMENT: Readonly<Record<string, string>> = {
 
 export function verifyTrailCommand(words: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const { cwd = ROOT, env = {}, node = [], started } = options
-  const child = spawn(process.execPath, [...node, MAIN, ...words], { cwd, env: { ...BARE_ENVIRONMENT, ...env } })
+  const [program, ...first] = BARE_NODE
+  const child = spawn(program, [...first, ...node, MAIN, ...words], { cwd, env: { ...BARE_ENVIRONMENT, ...env } })
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))

@@ -1,6 +1,6 @@
 /** Runs the built command in a real terminal: a pty of `script`, of util-linux. */
 import { spawn, spawnSync } from 'node:child_process'
-import { BARE_ENVIRONMENT, MAIN, ROOT } from './command.js'
+import { BARE_ENVIRONMENT, BARE_NODE, MAIN, ROOT } from './command.js'
 
 export interface TerminalOptions {
   readonly columns?: number
@@ -25,7 +25,7 @@ export const HAS_TERMINAL: boolean = spawnSync('script', ['--version']).status =
 
 export function inTerminal(words: readonly string[], options: TerminalOptions = {}): Promise<Seen> {
   const { columns = 80, rows = 24, env = {}, after = '', press } = options
-  const command = [process.execPath, MAIN, ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
+  const command = [...BARE_NODE, MAIN, ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
   const child = spawn(
     'script',
     ['--quiet', '--return', '--flush', '--command', `stty cols ${columns} rows ${rows}; exec ${command} ${after}`, '/dev/null'],
