@@ -346,6 +346,45 @@ t.test('TLS, a password, an ACL of one prefix', REDIS, async (t) => {
   t.notMatch(stored + stderr, 'secret', 'no secret travels')
 })
 
+t.test('what others wrote into Redis steers no terminal, and no worker falls over it', REDIS, async (t) => {
+  const { Queue } = await import('bullmq')
+  const queue = new Queue('runs', { connection: { host: '127.0.0.1', port: redis?.port ?? 0 }, prefix: 'hostile' })
+  t.teardown(() => queue.close())
+  const steer = '\x1b[2J\u202e'
+  await queue.add('merge', { run: steer, shards: steer, sources: [steer] })
+  await queue.add('merge', null)
+  for (const words of [[], ['--json']]) {
+    const { code, stdout } = await verifyTrailCommand([
+      'cluster',
+      'status',
+      '--redis',
+      url,
+      '--redis-prefix',
+      'hostile',
+      ...words,
+    ])
+    t.equal(code, 0)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what must not be there
+    t.notMatch(stdout, /[\x1b\u202e]/)
+  }
+  await queue.add('shard', null)
+  await queue.add('shard', { run: '../..', shard: steer })
+  const worker = await verifyTrailCommand(
+    ['cluster', 'work', ...evidence, '--redis', url, '--redis-prefix', 'hostile', '--results', t.testdir()],
+    {
+      started: (child) => {
+        // Once: a second signal would end it at once.
+        child.stderr?.on('data', (text: Buffer) => {
+          if (!child.killed && String(text).includes('no name of a run')) child.kill('SIGTERM')
+        })
+      },
+    },
+  )
+  t.equal(worker.code, 0, worker.stderr)
+  t.match(worker.stderr, /failed: no name of a run/)
+  t.match(worker.stderr, /stopping \(once more quits at once\)/, 'of a report there is nothing to say')
+})
+
 t.test('bad input', async (t) => {
   const rows: [readonly string[], RegExp][] = [
     [['cluster'], /give submit, work, status or merge/],

@@ -1,6 +1,5 @@
 /** `verify-trail cluster`: one run on many machines. */
-import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { directoryResults } from '../cluster/directory-results.js'
@@ -12,6 +11,8 @@ import { outcomesOf, readRequest } from '../cluster/shard-work.js'
 import { planTrail, weightsOf } from '../engine/plan-trail.js'
 import { bordersOf } from '../engine/shard.js'
 import { VerifyTrailError } from '../errors.js'
+import { readReport } from '../reports/read-report.js'
+import { stableJson } from '../reports/stable-json.js'
 import type { Source } from '../sources/source.js'
 import { VERSION } from '../version.js'
 import type {
@@ -25,8 +26,9 @@ import type {
 import { statusLines } from './cluster-status.js'
 import { type Console, messageOf, say } from './console.js'
 import { given } from './given.js'
+import { hashOfFiles } from './hash-files.js'
 import { packageSha256 } from './package-hash.js'
-import { writeAgain } from './report.js'
+import { writeResults } from './report.js'
 import { mergeOutcomes, ShardVerifier } from './shard-verifier.js'
 import { isS3Url, openSource } from './sources.js'
 import { EXIT_CODES, type ExitCode } from './verify.js'
@@ -103,23 +105,11 @@ export function sourceName(source: string): string {
   return isS3Url(source) ? source : resolve(source)
 }
 
-/** Of a file, or of all JSON files in a directory in order of their names. */
 async function sha256Of(path: string | undefined): Promise<string | null> {
   if (path === undefined) return null
-  const hash = createHash('sha256')
-  try {
-    const isDirectory = (await stat(path)).isDirectory()
-    const files = isDirectory
-      ? (await readdir(path))
-          .filter((name) => name.endsWith('.json'))
-          .sort()
-          .map((name) => join(path, name))
-      : [path]
-    for (const file of files) hash.update(await readFile(file))
-  } catch (error) {
+  return hashOfFiles(path).catch((error: unknown) => {
     throw new VerifyTrailError('ERR_CLUSTER', `cannot read '${path}': ${messageOf(error)}`, { cause: error })
-  }
-  return hash.digest('hex')
+  })
 }
 
 function redisOf({ redis, redisCa, redisPrefix }: RedisFlags, { environment }: Console): RedisOptions {
@@ -163,7 +153,7 @@ async function status({ run, json, ...command }: StatusCommand, console: Console
     if (run !== undefined) checkRun(run)
     const known = run === undefined ? await queue.runs(RUNS_SHOWN) : [await queue.status(run)].filter((one) => one !== undefined)
     if (run !== undefined && known.length === 0) throw new VerifyTrailError('ERR_CLUSTER', `Redis knows no run ${run}`)
-    console.stdout.write(json ? `${JSON.stringify(known)}\n` : `${statusLines(known).join('\n')}\n`)
+    console.stdout.write(json ? `${stableJson(known)}\n` : `${statusLines(known).join('\n')}\n`)
     return 0
   } finally {
     await queue.close()
@@ -183,7 +173,7 @@ async function merge(command: ClusterMergeCommand, console: Console): Promise<Ex
     try {
       const path = join(folder, 'report.json')
       await writeFile(path, bytes)
-      const summary = await writeAgain(path, command, console)
+      const summary = await writeResults(readReport(path), command, console)
       return summary === undefined ? 2 : EXIT_CODES[summary.verdict]
     } finally {
       await rm(folder, { recursive: true, force: true })

@@ -133,13 +133,13 @@ export class RunQueue {
   }
 
   async #statusOf(merge: Job<MergeJob>): Promise<RunStatus> {
-    const { run, shards, sources } = merge.data
+    const { run, shards, sources } = believed(merge.data)
     const [counts, state, active] = await Promise.all([
       merge.getDependenciesCount(),
       merge.getState(),
       this.#queue.getJobs(['active']),
     ])
-    const atWork = active.filter((job) => job?.name === 'shard' && job.data.run === run).map(progressOf)
+    const atWork = active.filter((job) => job?.name === 'shard' && job.data?.run === run).map(progressOf)
     const shardsFailed = (counts.ignored ?? 0) + (counts.failed ?? 0)
     return {
       run,
@@ -164,11 +164,18 @@ function unreachable(error: Error): VerifyTrailError {
   return new VerifyTrailError('ERR_CLUSTER', `Redis: ${error.message || code}`, { cause: error })
 }
 
+/** Whoever can write to Redis chose it: texts are texts, and numbers are numbers. */
+function believed(data: unknown): MergeJob {
+  const { run, shards, sources } = Object(data) as { readonly [K in keyof MergeJob]?: unknown }
+  return { run: String(run), shards: count(shards), sources: Array.isArray(sources) ? sources.map(String) : [] }
+}
+
+function count(value: unknown): number {
+  return Number.isSafeInteger(value) ? Number(value) : 0
+}
+
 function progressOf({ data, progress }: Job<ShardJob>): ShardAtWork {
-  const {
-    logFiles = 0,
-    logFilesListed = null,
-    findings = 0,
-  } = typeof progress === 'object' ? (progress as Partial<ShardProgress>) : {}
-  return { shard: data.shard, logFiles, logFilesListed, findings }
+  const { logFiles, logFilesListed, findings } = Object(progress) as { readonly [K in keyof ShardProgress]?: unknown }
+  const listed = Number.isSafeInteger(logFilesListed) ? count(logFilesListed) : null
+  return { shard: count(data.shard), logFiles: count(logFiles), logFilesListed: listed, findings: count(findings) }
 }

@@ -116,7 +116,8 @@ class ClusterWorker {
       latest = progress
     }
     try {
-      await doShard(results, work, job.data.run, job.data.shard, { signal: this.#stop.signal, onProgress })
+      const { run, shard } = Object(job.data)
+      await doShard(results, work, run, shard, { signal: this.#stop.signal, onProgress })
     } finally {
       clearInterval(timer)
     }
@@ -125,7 +126,7 @@ class ClusterWorker {
   async #merge(job: Job): Promise<void> {
     const failures = new Map<number, string>()
     for (const [key, reason] of Object.entries(await job.getIgnoredChildrenFailures())) failures.set(shardOf(key), reason)
-    await doMerge(this.#options.results, this.#options.work, job.data.run, failures)
+    await doMerge(this.#options.results, this.#options.work, Object(job.data).run, failures)
   }
 
   #tellAll(tell: (sentence: string) => void): void {
@@ -142,6 +143,7 @@ class ClusterWorker {
   }
 }
 
-function named({ name, data }: Job): string {
+function named({ name, data: given }: Job): string {
+  const data = Object(given)
   return name === 'merge' ? `merging run ${data.run}` : `shard ${data.shard} of run ${data.run}`
 }
