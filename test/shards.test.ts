@@ -5,6 +5,7 @@ import { Writable } from 'node:stream'
 import fc from 'fast-check'
 import t from 'tap'
 import { generate } from '../bench/generated-source.js'
+import { bordersOfPlan } from '../src/cli/plan-file.js'
 import { bordersOf, scopeName, takeShard } from '../src/engine/shard.js'
 import {
   directorySource,
@@ -209,6 +210,22 @@ t.test('borders part the work evenly, and every name lies in one part', (t) => {
   })
   fc.assert(property)
   t.end()
+})
+
+t.test('borders out of order would put an account and region into two shards', async (t) => {
+  const borders = ['/111122223333/us-east-1', '/111122223333/eu-west-1']
+  await t.rejects(verified(demo, { shard: { index: 1, of: 3, borders } }), {
+    code: 'ERR_INVALID_OPTION',
+    message: /borders in byte order/,
+  })
+  const scope = { chains: [], digests: { objects: 1, bytes: 1 }, logFiles: { objects: 1, bytes: 1 }, unreadable: 0 }
+  const named = (region: string) => ({ ...scope, organizationId: null, accountId: '111122223333', region })
+  const scopes = ['us-east-1', 'eu-west-1', 'ap-south-1'].map(named)
+  t.strictSame(
+    bordersOfPlan({ scopes }, 3),
+    ['/111122223333/eu-west-1', '/111122223333/us-east-1'],
+    'whatever order a plan file has',
+  )
 })
 
 t.test('the command', async (t) => {

@@ -1,5 +1,6 @@
 /** A plan as a file: written by `verify-trail plan`, read by `--plan`. */
 import { readFile } from 'node:fs/promises'
+import { compareKeys } from '../core/compare-keys.js'
 import { isAccountId, isOrganizationId, isRegion } from '../core/object-key.js'
 import { type PlannedScope, type TrailPlan, weightsOf } from '../engine/plan-trail.js'
 import { bordersOf } from '../engine/shard.js'
@@ -29,7 +30,7 @@ export async function readPlan(path: string): Promise<ReadPlan> {
 
 export function bordersOfPlan(plan: ReadPlan, of: number): string[] {
   const weights = weightsOf(plan)
-  return bordersOf([...weights.keys()], of, (name) => weights.get(name) ?? 1)
+  return bordersOf([...weights.keys()].sort(compareKeys), of, (name) => weights.get(name) ?? 1)
 }
 
 function isPlan(value: unknown): value is ReadPlan {

@@ -1,4 +1,5 @@
 /** Options of a run: checked once, then frozen. */
+import { compareKeys } from '../core/compare-keys.js'
 import { checkExpectations, type Expectations } from '../core/expectations.js'
 import { isAccountId, isRegion, isTrailName } from '../core/object-key.js'
 import { formatTime, parseTime } from '../core/time.js'
@@ -183,6 +184,9 @@ function shard(value: ShardRequest | undefined, now: Date | undefined): ShardReq
   integer('shard.index', index, of)
   if (now === undefined) refuse('now', undefined, 'the same time for all shards of a run')
   if (borders !== undefined && borders.length !== of - 1) refuse('shard.borders', borders.length, `${of - 1} borders`)
+  // Out of order, an account and region would lie in two shards.
+  const misplaced = borders?.find((border, i) => i > 0 && compareKeys(borders[i - 1] ?? '', border) > 0)
+  if (misplaced !== undefined) refuse('shard.borders', misplaced, 'borders in byte order')
   return Object.freeze({ ...value })
 }
 
