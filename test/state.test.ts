@@ -1,4 +1,5 @@
 /** `--state`: killed at any moment and gone on with, the report is the same; the next night reads only what is not as it was. */
+import { createHash } from 'node:crypto'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -168,6 +169,53 @@ t.test('the next night', async (t) => {
   t.match(sampled.run.state.recheck, { share: 0.25, seed: /^[0-9a-f]{32}$/ })
   const some = store.requestsOf('log file')
   t.ok(some > logFiles.length * 0.1 && some < logFiles.length * 0.4, `a sample is read again: ${some}`)
+})
+
+/** The lines of a state as whoever has no key can write them anew, with another record in place of some. */
+function forged(path: string, change: (record: Record<string, unknown>) => Record<string, unknown>): string {
+  let chain = '0'.repeat(64)
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+  return lines
+    .map((line) => {
+      const text = JSON.stringify(change(JSON.parse(line).record))
+      chain = createHash('sha256').update(`${chain}\n${text}`).digest('hex')
+      return `{"chain":"${chain}","record":${text}}\n`
+    })
+    .join('')
+}
+
+t.test('a state that an attacker wrote: with a key it is refused, without one the report says what it rests on', async (t) => {
+  const { store, words, objects, logFiles } = await storeOf(t)
+  const [edited = ''] = logFiles
+  const later = Date.parse('2026-05-02T00:00:00Z')
+  const bytes = objects.get(edited)?.bytes ?? Buffer.alloc(0)
+  const key = join(fresh(), 'key')
+  writeFileSync(key, 'a secret of the run alone')
+  for (const keyed of [false, true]) {
+    objects.set(edited, { bytes, modified: later })
+    const state = join(fresh(), 'state')
+    const all = [...words, '--state', state, ...(keyed ? ['--state-key', key] : [])]
+    await verifyTrailCommand(all, { env: ENV })
+    // The log file is edited, and the state says that it was read so, and was as it should be.
+    objects.set(edited, { bytes: Buffer.alloc(bytes.length, 1), modified: later + 60_000 })
+    const identity = `${(later + 60_000) / 1000} `
+    const lie = forged(state, (record) =>
+      String(record['name']).endsWith(edited)
+        ? { ...record, identity: String(record['identity']).replace(/^\d+ /, identity) }
+        : record,
+    )
+    writeFileSync(state, lie)
+    store.misbehave(() => null)
+    const outcome = await verifyTrailCommand(all, { env: ENV })
+    if (keyed) {
+      t.equal(outcome.code, 2)
+      t.match(outcome.stderr, 'it was edited, or written with another key or none')
+    } else
+      t.match(
+        reportOf(outcome).notChecked.join('\n'),
+        'The state has no key: whoever can write its file can have it say anything',
+      )
+  }
 })
 
 t.test('a state that is not that of this run is refused', async (t) => {

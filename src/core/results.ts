@@ -142,6 +142,8 @@ export interface StateUse {
   /** Hex SHA-256 of the JSON report file that the run before wrote first; null where there is none. */
   readonly previousReportSha256: string | null
   readonly carriedOver: CarriedOver
+  /** Whether a key protects the state. Without one, whoever can write the file can have it say anything. */
+  readonly keyed: boolean
   /** The share of what could be carried over that was read again, and what it was drawn with. */
   readonly recheck: { readonly share: number; readonly seed: string } | null
 }

@@ -267,9 +267,12 @@ class Verification {
 function carriedOverSentence(use: StateUse | undefined): string[] {
   if (use === undefined || use.carriedOver.digests + use.carriedOver.logFiles === 0) return []
   const { digests, logFiles, oldestRead, newestRead } = use.carriedOver
+  const trust = use.keyed
+    ? 'The state is protected by a key.'
+    : 'The state has no key: whoever can write its file can have it say anything of log files.'
   const objects = `${logFiles} ${logFiles === 1 ? 'log file' : 'log files'} and ${digests} ${digests === 1 ? 'digest' : 'digests'}`
   return [
-    `${objects} were not read again: the store lists them unchanged since runs with this state read them, from ${oldestRead} to ${newestRead}.`,
+    `${objects} were not read again: the store lists them unchanged since runs with this state read them, from ${oldestRead} to ${newestRead}. ${trust}`,
   ]
 }
 

@@ -64,10 +64,12 @@ export class StateFile implements RunState {
   readonly #journal: Journal
   readonly #known: Known
   readonly #run: RunRecord
+  readonly #keyed: boolean
   readonly #carried = { digests: 0, logFiles: 0, bytes: 0, oldest: Number.POSITIVE_INFINITY, newest: 0 }
   #failure: unknown
 
-  private constructor(journal: Journal, known: Known, run: RunRecord) {
+  private constructor(journal: Journal, known: Known, run: RunRecord, keyed: boolean) {
+    this.#keyed = keyed
     this.#journal = journal
     this.#known = known
     this.#run = run
@@ -89,11 +91,11 @@ export class StateFile implements RunState {
       const last = known.runs.at(-1)
       if (last !== undefined && !known.ended) {
         checkGoesOn(path, last, options)
-        return new StateFile(journal, known, last)
+        return new StateFile(journal, known, last, key !== undefined)
       }
       const run = newRun(known, options)
       await journal.append(run)
-      return new StateFile(journal, known, run)
+      return new StateFile(journal, known, run, key !== undefined)
     } catch (error) {
       await journal.close()
       throw error
@@ -101,7 +103,7 @@ export class StateFile implements RunState {
   }
 
   logFile(object: IdentifiedObject): CopyFact | undefined {
-    const kept = this.#kept(nameOf({ kind: 'log-file', name: `${object.source}/${object.key}` }), object)
+    const kept = this.#kept(nameOf({ kind: 'log-file', name: objectName(object.source, object.key) }), object)
     const { fact } = kept ?? {}
     if (kept === undefined || fact?.kind !== 'measured') return undefined
     if (this.#count(kept, fact.measurement.bytesRead)) this.#carried.logFiles++
@@ -114,13 +116,13 @@ export class StateFile implements RunState {
     // What was wrong is looked at anew each time.
     if (damage !== null || trailing !== null) return
     const measured = { gzip, live: fact.live, sha256, bytesRead, bytesInflated }
-    this.#append({ kind: 'log-file', name: `${source}/${key}`, identity, run: this.#run.run, ...measured })
+    this.#append({ kind: 'log-file', name: objectName(source, key), identity, run: this.#run.run, ...measured })
   }
 
   async digest({ source, sourceKey, identity, size }: DigestToKeep): Promise<KeptDigest | undefined> {
     if (identity === undefined || source.kind !== 'store') return undefined
     const object = { source: source.name, key: sourceKey, identity, lasting: true }
-    const kept = this.#kept(nameOf({ kind: 'digest', name: `${source.name}/${sourceKey}` }), object)
+    const kept = this.#kept(nameOf({ kind: 'digest', name: objectName(source.name, sourceKey) }), object)
     if (kept === undefined) return undefined
     const record = parseRecord(await this.#journal.readAgain(kept.line))
     if (record?.kind !== 'digest') return undefined
@@ -133,7 +135,7 @@ export class StateFile implements RunState {
   keepDigest({ source, sourceKey, identity }: DigestToKeep, bytes: Uint8Array, carried: Carried): void {
     if (identity === undefined || carried.identity !== identity || source.kind !== 'store' || bytes.length > MOST_DIGEST) return
     if (carried.metadataFrom !== undefined || carried.unusableMetadata !== undefined) return
-    const name = `${source.name}/${sourceKey}`
+    const name = objectName(source.name, sourceKey)
     const { metadata = null } = carried
     const stored = Buffer.from(bytes).toString('base64')
     this.#append({ kind: 'digest', name, identity, run: this.#run.run, metadata, bytes: stored })
@@ -144,7 +146,13 @@ export class StateFile implements RunState {
     const time = (run: number): string | null => this.#known.runs.find((each) => each.run === run)?.startedAt ?? null
     const carriedOver: CarriedOver = { digests, logFiles, bytes, oldestRead: time(oldest), newestRead: time(newest) }
     const { run: number, recheck, seed, previousReportSha256 } = this.#run
-    return { number, previousReportSha256, carriedOver, recheck: recheck === 0 ? null : { share: recheck, seed } }
+    return {
+      number,
+      previousReportSha256,
+      carriedOver,
+      keyed: this.#keyed,
+      recheck: recheck === 0 ? null : { share: recheck, seed },
+    }
   }
 
   /** The run is done, and its reports are written. `reportSha256`: of the JSON report that the next one names. */
@@ -244,6 +252,11 @@ function checkGoesOn(path: string, { now, recheck }: RunRecord, { asOf, recheck:
 
 function refuse(path: string, why: string): never {
   throw new VerifyTrailError('ERR_STATE', `the state file '${path}' cannot be used: ${why}`)
+}
+
+/** No key of one source is a name in another: `s3://b` and `s3://b/p` may be given together. */
+function objectName(source: string, key: string): string {
+  return `${source}\n${key}`
 }
 
 /** Names are long, and there are many. */
