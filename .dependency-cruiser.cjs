@@ -68,6 +68,12 @@ module.exports = {
       },
     },
     {
+      name: 'cluster-knows-no-trail',
+      severity: 'error',
+      from: { path: '^src/cluster/' },
+      to: { path: '^src/', pathNot: ['^src/cluster/', '^src/core/', '^src/aws/', '^src/errors\\.ts$'] },
+    },
+    {
       name: 'only-a-cluster-knows-redis',
       comment: 'BullMQ and ioredis are optional: no other part can need them.',
       severity: 'error',

@@ -3,31 +3,27 @@ import type { ReportForm } from '../reports/forms.js'
 import { type AttestCommand, parseAttest } from './attest-arguments.js'
 import type { AwsOptions } from './aws-options.js'
 import { type ClusterCommand, parseCluster } from './cluster-arguments.js'
-import {
-  diffCommand,
-  exportCommand,
-  keysCommand,
-  mergeCommand,
-  planCommand,
-  reportCommand,
-  verifyCommand,
-} from './command-options.js'
+import { exportCommand, keysCommand, planCommand, verifyCommand } from './command-options.js'
+import { checkRange, type KeysFlags, type Narrowing, type VerifyFlags } from './flags.js'
 import { checkSources, type PrintCommand, parseWords, usageError } from './parse-words.js'
-import { type NamedOutput, type ReportTarget, reportTargets } from './report-target.js'
+import {
+  type DiffCommand,
+  type MergeCommand,
+  parseDiff,
+  parseMerge,
+  parseReport,
+  type ReportCommand,
+} from './report-arguments.js'
+import { type ReportTarget, reportTargets } from './report-target.js'
 import type { Place, Shard, TrailArn } from './values.js'
 
 /** `verify-trail [verify] <source...>` */
-export interface VerifyCommand extends AwsOptions {
+export interface VerifyCommand extends AwsOptions, Narrowing {
   readonly command: 'verify'
   /** The command line, for the report. */
   readonly words: readonly string[]
   readonly sources: readonly string[]
-  readonly startTime?: Date
-  readonly endTime?: Date
   readonly trailArn?: TrailArn
-  readonly accountIds: readonly string[]
-  readonly regions: readonly string[]
-  readonly trails: readonly string[]
   readonly bucket?: Place
   readonly byName?: true
   readonly publicKeys?: string
@@ -35,8 +31,6 @@ export interface VerifyCommand extends AwsOptions {
   /** Files of what is expected, or reports of earlier runs. */
   readonly expect: readonly string[]
   readonly unvalidatedTrails: boolean
-  /** What is taken as now. */
-  readonly asOf?: Date
   readonly shard?: Shard
   /** File of the plan that says where shards begin. */
   readonly plan?: string
@@ -79,92 +73,12 @@ export interface KeysCommand extends AwsOptions {
   readonly quiet: boolean
 }
 
-/** `verify-trail report` */
-export interface ReportCommand {
-  readonly command: 'report'
-  /** The saved report. */
-  readonly source: string
-  /** The form of what goes to stdout; null where files were asked for. */
-  readonly form: ReportForm | null
-  readonly outputs: readonly ReportTarget[]
-  readonly verbose: boolean
-  readonly quiet: boolean
-  readonly color: boolean
-}
-
-/** `verify-trail diff before.json after.json` */
-export interface DiffCommand {
-  readonly command: 'diff'
-  readonly before: string
-  readonly after: string
-  readonly json: boolean
-  readonly color: boolean
-}
-
-/** `verify-trail merge shard-1.json shard-2.json …` */
-export interface MergeCommand extends Omit<ReportCommand, 'command' | 'source'> {
-  readonly command: 'merge'
-  /** The command line, for the report. */
-  readonly words: readonly string[]
-  /** The reports of all shards, in any order. */
-  readonly reports: readonly string[]
-}
-
 /** `verify-trail plan <source...>` */
-export interface PlanCommand extends AwsOptions {
+export interface PlanCommand extends AwsOptions, Narrowing {
   readonly command: 'plan'
   readonly sources: readonly string[]
-  readonly startTime?: Date
-  readonly endTime?: Date
-  readonly accountIds: readonly string[]
-  readonly regions: readonly string[]
-  readonly trails: readonly string[]
-  readonly asOf?: Date
   readonly byName?: true
   readonly json: boolean
-  readonly output?: string
-}
-
-interface SharedFlags extends AwsOptions {
-  readonly startTime?: Date
-  readonly endTime?: Date
-  readonly region?: readonly string[]
-  readonly quiet?: true
-}
-
-interface VerifyFlags extends SharedFlags {
-  readonly trailArn?: TrailArn
-  readonly accountId?: readonly string[]
-  readonly trail?: readonly string[]
-  readonly bucket?: Place
-  readonly byName?: true
-  readonly publicKeys?: string
-  readonly metadata?: string
-  readonly expect?: readonly string[]
-  readonly unvalidatedTrails?: true
-  readonly asOf?: Date
-  readonly shard?: Shard
-  readonly plan?: string
-  readonly state?: string
-  readonly stateKey?: string
-  readonly recheck?: number
-  readonly doubleCheck?: true
-  readonly concurrency?: number
-  readonly workers?: number
-  readonly json?: true
-  readonly ndjson?: true
-  readonly output?: readonly NamedOutput[]
-  readonly format?: ReportForm
-  readonly sign?: string
-  readonly signPassphrase?: string
-  readonly verbose?: true
-  readonly progress: boolean
-  readonly color: boolean
-}
-
-type ReportFlags = Pick<VerifyFlags, 'output' | 'format' | 'verbose' | 'quiet' | 'color'>
-
-interface KeysFlags extends SharedFlags {
   readonly output?: string
 }
 
@@ -267,17 +181,6 @@ function parseExport(words: readonly string[]): ExportCommand | PrintCommand {
   return { command: 'export', target, verify: { ...verifyOptions(flags, sources), words: ['export', ...words] } }
 }
 
-function parseReport(words: readonly string[]): ReportCommand | PrintCommand {
-  const command = reportCommand()
-  const printed = parseWords(command, words)
-  if (printed !== undefined) return { command: 'print', text: printed }
-  const { output = [], format, verbose = false, quiet = false, color } = command.opts<ReportFlags>()
-  const [source, ...more] = command.args
-  if (source === undefined || more.length > 0) throw usageError('give one report: verify-trail report report.json -o report.html')
-  if (output.length === 0) return { command: 'report', source, form: format ?? 'text', outputs: [], verbose, quiet, color }
-  return { command: 'report', source, form: null, outputs: reportTargets(output, format), verbose, quiet, color }
-}
-
 function parsePlan(words: readonly string[]): PlanCommand | PrintCommand {
   const command = planCommand()
   const printed = parseWords(command, words)
@@ -290,31 +193,6 @@ function parsePlan(words: readonly string[]): PlanCommand | PrintCommand {
   if (sources.length === 0)
     throw usageError('no source: give s3://bucket[/prefix] or an exported bucket (a directory or an archive)')
   return { ...others, command: 'plan', sources, accountIds, regions, trails, json }
-}
-
-function parseMerge(words: readonly string[]): MergeCommand | PrintCommand {
-  const command = mergeCommand()
-  const printed = parseWords(command, words)
-  if (printed !== undefined) return { command: 'print', text: printed }
-  const flags = command.opts<ReportFlags & { readonly json?: true }>()
-  const { output = [], format, json, verbose = false, quiet = false, color } = flags
-  const reports = command.args
-  if (reports.length === 0) throw usageError('no report: give those of all shards: verify-trail merge shard-1.json shard-2.json')
-  checkSources(reports)
-  const outputs = reportTargets(output, format)
-  const form = json ? 'json' : outputs.length === 0 ? 'text' : null
-  return { command: 'merge', words: ['merge', ...words], reports, form, outputs, verbose, quiet, color }
-}
-
-function parseDiff(words: readonly string[]): DiffCommand | PrintCommand {
-  const command = diffCommand()
-  const printed = parseWords(command, words)
-  if (printed !== undefined) return { command: 'print', text: printed }
-  const { json = false, color } = command.opts<{ json?: true; color: boolean }>()
-  const [before, after, ...more] = command.args
-  if (before === undefined || after === undefined || more.length > 0)
-    throw usageError('give two reports: verify-trail diff before.json after.json')
-  return { command: 'diff', before, after, json, color }
 }
 
 function checkSign({ sign, signPassphrase }: VerifyFlags, outputs: readonly ReportTarget[]): void {
@@ -338,9 +216,4 @@ function parseKeys(words: readonly string[]): KeysCommand | PrintCommand {
     throw usageError(`'${directory}' is no s3:// URL: for an exported bucket, name its regions with --region`)
   if (output === undefined) throw usageError('no file: say with -o FILE where to save the keys')
   return { ...others, command: 'keys', sources, regions, output, quiet }
-}
-
-function checkRange({ startTime, endTime }: SharedFlags): void {
-  if (startTime === undefined || endTime === undefined || startTime < endTime) return
-  throw usageError(`the start ${startTime.toISOString()} is not before the end ${endTime.toISOString()}`)
 }

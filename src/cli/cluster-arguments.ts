@@ -1,11 +1,12 @@
 /** `verify-trail cluster`: one run on many machines. */
 import { Command, Option } from 'commander'
-import type { ReportForm } from '../reports/forms.js'
 import type { AwsOptions } from './aws-options.js'
 import { fileOptions, option, ownOptions, submittedOptions } from './command-options.js'
+import { checkRange, type Narrowing, type ReportFlags, type VerifyFlags } from './flags.js'
 import { given } from './given.js'
 import { checkSources, type PrintCommand, parseWords, usageError } from './parse-words.js'
-import { type NamedOutput, type ReportTarget, reportTargets } from './report-target.js'
+import type { ReportRequest } from './report-arguments.js'
+import { reportTargets } from './report-target.js'
 import { type Place, single, text, wholeNumber } from './values.js'
 
 /** How Redis is reached; a password may be in VERIFY_TRAIL_REDIS_PASSWORD. */
@@ -16,18 +17,12 @@ export interface RedisFlags {
 }
 
 /** `verify-trail cluster submit <source...>` */
-export interface SubmitCommand extends AwsOptions, RedisFlags {
+export interface SubmitCommand extends AwsOptions, RedisFlags, Narrowing {
   readonly command: 'cluster'
   readonly action: 'submit'
   readonly sources: readonly string[]
   readonly results: string
   readonly shards: number
-  readonly startTime?: Date
-  readonly endTime?: Date
-  readonly accountIds: readonly string[]
-  readonly regions: readonly string[]
-  readonly trails: readonly string[]
-  readonly asOf?: Date
   readonly bucket?: Place
   readonly byName?: true
   readonly unvalidatedTrails: boolean
@@ -62,16 +57,11 @@ export interface StatusCommand extends RedisFlags {
 }
 
 /** `verify-trail cluster merge` */
-export interface ClusterMergeCommand extends AwsOptions {
+export interface ClusterMergeCommand extends AwsOptions, ReportRequest {
   readonly command: 'cluster'
   readonly action: 'merge'
   readonly run: string
   readonly results: string
-  readonly form: ReportForm | null
-  readonly outputs: readonly ReportTarget[]
-  readonly verbose: boolean
-  readonly quiet: boolean
-  readonly color: boolean
 }
 
 export type ClusterCommand = SubmitCommand | WorkCommand | StatusCommand | ClusterMergeCommand
@@ -130,30 +120,27 @@ export function clusterCommand(): Command {
 const EXIT_CODES =
   'Exit code of merge: that of the run, 0 valid, 1 invalid, 3 unverified. Of the others 0; 2: usage or environment error, or a worker that must not do what it was given.'
 
-interface ClusterFlags extends AwsOptions, Partial<RedisFlags> {
+type SharedWithVerify =
+  | 'startTime'
+  | 'endTime'
+  | 'accountId'
+  | 'region'
+  | 'trail'
+  | 'asOf'
+  | 'bucket'
+  | 'byName'
+  | 'unvalidatedTrails'
+  | 'publicKeys'
+  | 'metadata'
+  | 'concurrency'
+  | 'workers'
+  | 'json'
+
+interface ClusterFlags extends AwsOptions, Partial<RedisFlags>, ReportFlags, Pick<VerifyFlags, SharedWithVerify> {
   readonly lostAfter?: number
   readonly results?: string
   readonly shards?: number
   readonly run?: string
-  readonly startTime?: Date
-  readonly endTime?: Date
-  readonly accountId?: readonly string[]
-  readonly region?: readonly string[]
-  readonly trail?: readonly string[]
-  readonly asOf?: Date
-  readonly bucket?: Place
-  readonly byName?: true
-  readonly unvalidatedTrails?: true
-  readonly publicKeys?: string
-  readonly metadata?: string
-  readonly concurrency?: number
-  readonly workers?: number
-  readonly json?: true
-  readonly output?: readonly NamedOutput[]
-  readonly format?: ReportForm
-  readonly verbose?: true
-  readonly quiet?: true
-  readonly color: boolean
 }
 
 export function parseCluster(words: readonly string[]): ClusterCommand | PrintCommand {
@@ -199,8 +186,7 @@ function parseSubmit(sources: readonly string[], flags: ClusterFlags): SubmitCom
   const { startTime, endTime, asOf, bucket, byName, publicKeys, metadata, endpointUrl, profile } = flags
   if (sources.length === 0) throw usageError('cluster submit: no source')
   if (shards === undefined) throw usageError('cluster submit: in how many parts? Say with --shards N')
-  if (startTime !== undefined && endTime !== undefined && startTime >= endTime)
-    throw usageError(`the start ${startTime.toISOString()} is not before the end ${endTime.toISOString()}`)
+  checkRange(flags)
   const common = { ...redisOf('submit', flags), results: resultsOf('submit', flags) }
   const optional = { startTime, endTime, asOf, bucket, byName, publicKeys, metadata, endpointUrl, profile }
   return {

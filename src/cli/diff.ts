@@ -3,8 +3,8 @@ import { differenceLines } from '../reports/difference-text.js'
 import { paintWhere } from '../reports/paint.js'
 import { readReport } from '../reports/read-report.js'
 import { stableJson } from '../reports/stable-json.js'
-import type { DiffCommand } from './arguments.js'
 import { type Console, showsColours } from './console.js'
+import type { DiffCommand } from './report-arguments.js'
 
 /** Runs `verify-trail diff`: 0 where nothing is worse, 1 where something is. The two reports are believed as they are. */
 export async function runDiff({ before, after, json, color }: DiffCommand, console: Console): Promise<0 | 1> {

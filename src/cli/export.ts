@@ -85,12 +85,7 @@ async function saveKeys({ target, verify }: ExportCommand, keys: RememberedKeys 
     return path
   }
   if (keys === undefined || keys.size === 0) return undefined
-  const file = await WrittenFile.create(path)
-  file.stream.write(keys.format())
-  await file.commit().catch((error: unknown) => {
-    file.discard()
-    throw error
-  })
+  await WrittenFile.write(path, keys.format())
   return path
 }
 

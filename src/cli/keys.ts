@@ -41,18 +41,9 @@ export async function runKeys(command: KeysCommand, console: Console): Promise<0
   const asked = `${regions.join(', ')} from ${formatTime(from)} to ${formatTime(to)}`
   if (total === 0)
     throw new VerifyTrailError('ERR_PUBLIC_KEYS', `CloudTrail has no public keys for ${asked}: nothing was written`)
-  await save(command.output, `${JSON.stringify(answers, null, 1)}\n`)
+  await WrittenFile.write(command.output, `${JSON.stringify(answers, null, 1)}\n`)
   if (!command.quiet) say(console, `saved ${formatCounted(total, 'public key')} of ${asked} to ${command.output}`)
   return 0
-}
-
-async function save(path: string, text: string): Promise<void> {
-  const file = await WrittenFile.create(path)
-  file.stream.write(text)
-  await file.commit().catch((error: unknown) => {
-    file.discard()
-    throw error
-  })
 }
 
 function savedKey({ Value, Fingerprint, ValidityStartTime, ValidityEndTime }: PublicKeyEntry): object {

@@ -4,9 +4,9 @@ import type { Summary } from '../core/results.js'
 import { mergeShards, type ShardReport } from '../engine/merge-shards.js'
 import { VerifyTrailError } from '../errors.js'
 import { readReport } from '../reports/read-report.js'
-import type { MergeCommand } from './arguments.js'
 import type { Console } from './console.js'
-import { ReportOutputs } from './report-outputs.js'
+import { writeResults } from './report.js'
+import type { MergeCommand } from './report-arguments.js'
 import { EXIT_CODES, type ExitCode } from './verify.js'
 
 /** Runs `verify-trail merge`. The exit code is that of the whole run. */
@@ -17,22 +17,8 @@ export async function runMerge(command: MergeCommand, console: Console): Promise
     throw new VerifyTrailError('ERR_INVALID_OPTION', `the report '${overwritten}' would be overwritten`)
   const shards: ShardReport[] = []
   for (const path of reports) shards.push(await shardReport(path))
-  const outputs = await ReportOutputs.open(command, console, () => undefined)
-  let summary: Summary | undefined
-  try {
-    for await (const result of mergeShards(shards, { commandLine: words })) {
-      console.interrupted.throwIfAborted()
-      if (result.kind === 'summary') summary = result
-      const wait = outputs.write(result)
-      if (wait) await wait
-    }
-  } catch (error) {
-    await outputs.discard()
-    throw error
-  }
-  if (summary === undefined) throw new Error('a merge ended without a summary')
-  await outputs.complete()
-  return outputs.failed ? 2 : EXIT_CODES[summary.verdict]
+  const summary = await writeResults(mergeShards(shards, { commandLine: words }), command, console)
+  return summary === undefined ? 2 : EXIT_CODES[summary.verdict]
 }
 
 /** Read twice: its summary first, its findings when their turn comes, so that not all of them are held at once. */

@@ -19,22 +19,13 @@ export async function runPlan(command: PlanCommand, console: Console): Promise<0
     for (const source of command.sources) sources.push(await openSource(source, command, console.interrupted))
     const asked = { accountIds, regions, trails, signal: console.interrupted }
     const plan = await planTrail({ sources, ...asked, ...given({ startTime, endTime, byName, now }) })
-    if (output !== undefined) await save(output, formatPlan(plan))
+    if (output !== undefined) await WrittenFile.write(output, formatPlan(plan))
     if (json) console.stdout.write(formatPlan(plan))
     else if (output === undefined) console.stdout.write(`${planLines(plan).join('\n')}\n`)
     return plan.scopes.some(({ unreadable }) => unreadable > 0) ? 3 : 0
   } finally {
     await Promise.allSettled(sources.map((source) => source.close?.()))
   }
-}
-
-async function save(path: string, text: string): Promise<void> {
-  const file = await WrittenFile.create(path)
-  file.stream.write(text)
-  await file.commit().catch((error: unknown) => {
-    file.discard()
-    throw error
-  })
 }
 
 const HEADINGS = ['account', 'region', 'trail', 'first digest', 'last digest', 'digests', 'gaps', 'log files', 'bytes']

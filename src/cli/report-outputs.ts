@@ -4,12 +4,9 @@ import { type ReportForm, reportWriter } from '../reports/forms.js'
 import type { ReportWriter } from '../reports/report.js'
 import { terminalReport } from '../reports/terminal.js'
 import type { TextReportOptions } from '../reports/text.js'
-import type { ReportCommand } from './arguments.js'
 import { type Console, messageOf, say, showsColours, systemCode, terminalLook } from './console.js'
+import type { ReportRequest } from './report-arguments.js'
 import { WrittenFile } from './written-file.js'
-
-/** Which reports: on stdout, and in files. */
-export type ReportRequest = Pick<ReportCommand, 'form' | 'outputs' | 'verbose' | 'quiet' | 'color'>
 
 /** One report on its way to stdout or to a file. */
 interface ReportOutput {

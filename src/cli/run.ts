@@ -1,14 +1,15 @@
 import { VerifyTrailError } from '../errors.js'
 import { escapeTerminal } from '../reports/escape.js'
-import { parseArguments } from './arguments.js'
+import { type CommandLine, parseArguments } from './arguments.js'
 import { type Console, messageOf, say } from './console.js'
 import type { ExitCode } from './verify.js'
 
 /** Runs a command line. Never rejects: what went wrong is said on stderr and is exit code 2. */
 export async function runCommandLine(words: readonly string[], console: Console): Promise<ExitCode> {
-  console.interrupted.addEventListener('abort', () => say(console, STOPPING), { once: true })
   try {
     const command = parseArguments(words)
+    const stopping = isVerification(command) ? 'stopping; the report will be marked interrupted' : 'stopping'
+    console.interrupted.addEventListener('abort', () => say(console, `${stopping} (once more quits at once)`), { once: true })
     switch (command.command) {
       case 'print':
         console.stdout.write(command.text)
@@ -41,7 +42,9 @@ export async function runCommandLine(words: readonly string[], console: Console)
   }
 }
 
-const STOPPING = 'stopping; the report will be marked interrupted (once more quits at once)'
+function isVerification({ command }: CommandLine): boolean {
+  return command === 'verify' || command === 'export'
+}
 
 function sayError(error: unknown, console: Console): 2 {
   if (error instanceof VerifyTrailError) {

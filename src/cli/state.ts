@@ -1,13 +1,11 @@
 /** `--state FILE`: opened for one run, and ended when its reports are written. */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { VerifyTrailError } from '../errors.js'
 import { StateFile } from '../state/state-file.js'
 import { VERSION } from '../version.js'
 import type { VerifyCommand } from './arguments.js'
 import { type Console, messageOf } from './console.js'
+import { hashOfFile, hashOfFiles } from './hash-files.js'
 import { packageSha256 } from './package-hash.js'
 
 /** Shorter keys are guessed. */
@@ -70,16 +68,4 @@ async function bindingOf(command: VerifyCommand, environment: Console['environme
     publicKeys: publicKeys === undefined ? null : await hashOfFiles(publicKeys),
     metadata: metadata === undefined ? null : await hashOfFile(metadata),
   }
-}
-
-async function hashOfFiles(path: string): Promise<string | readonly string[]> {
-  if (!(await stat(path)).isDirectory()) return hashOfFile(path)
-  const names = (await readdir(path)).filter((name) => name.endsWith('.json')).sort()
-  return Promise.all(names.map((name) => hashOfFile(join(path, name))))
-}
-
-async function hashOfFile(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
-  return hash.digest('hex')
 }

@@ -40,6 +40,16 @@ export class WrittenFile {
     }
   }
 
+  /** A file of this text, whole or not at all. */
+  static async write(path: string, text: string): Promise<void> {
+    const file = await WrittenFile.create(path)
+    file.stream.write(text)
+    await file.commit().catch((error: unknown) => {
+      file.discard()
+      throw error
+    })
+  }
+
   /** Gives the file its name, once all of it is on disk. */
   async commit(): Promise<void> {
     await new Promise<void>((resolve, reject) => {

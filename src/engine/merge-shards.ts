@@ -70,7 +70,7 @@ export async function* mergeShards(
       totals.addFinding(gap)
       yield gap
     }
-  yield summaryOf(parts, totals, failed, options.commandLine)
+  yield summaryOf(first, parts, totals, { ...options, failed })
 }
 
 function inOrder(reports: readonly ShardReport[], failed: readonly FailedShard[]): Part[] {
@@ -186,14 +186,7 @@ function wantedOf({ summary, shard }: Part, expectations: Expectations | undefin
   }
 }
 
-function summaryOf(
-  parts: readonly [Part, ...Part[]] | readonly Part[],
-  totals: RunTotals,
-  failed: readonly FailedShard[],
-  commandLine: readonly string[] | undefined,
-): Summary {
-  const [first] = parts
-  if (first === undefined) throw refused('there is no report of any shard')
+function summaryOf(first: Part, parts: readonly Part[], totals: RunTotals, { failed = [], commandLine }: MergeOptions): Summary {
   const { shard: _, run, expectations: _expectations, ...same } = first.summary
   const runs = parts.map(({ summary }) => summary.run)
   const verdict = totals.tally.verdict(false)
