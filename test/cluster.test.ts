@@ -410,7 +410,13 @@ t.test('bad input', async (t) => {
       },
     })
     const stdout = new PassThrough().resume()
-    const code = await runCommandLine(words, { stdout, stderr, environment: {}, interrupted: new AbortController().signal })
+    const code = await runCommandLine(words, {
+      stdout,
+      stderr,
+      environment: {},
+      logJson: false,
+      interrupted: new AbortController().signal,
+    })
     t.equal(code, 2, words.join(' '))
     t.match(said, message)
   }

@@ -3,7 +3,10 @@ import type { ReportForm } from '../reports/forms.js'
 import { type AttestCommand, parseAttest } from './attest-arguments.js'
 import type { AwsOptions } from './aws-options.js'
 import { type ClusterCommand, parseCluster } from './cluster-arguments.js'
-import { exportCommand, keysCommand, planCommand, verifyCommand } from './command-options.js'
+import { completionCommand, exportCommand, keysCommand, planCommand, SHELLS, verifyCommand } from './command-options.js'
+import { COMMANDS } from './commands.js'
+import { completionScript } from './completion.js'
+import { checkVariables, type Environment, wordsOfEnvironment } from './environment.js'
 import { checkRange, type KeysFlags, type Narrowing, type VerifyFlags } from './flags.js'
 import { checkSources, type PrintCommand, parseWords, usageError } from './parse-words.js'
 import {
@@ -15,6 +18,7 @@ import {
   type ReportCommand,
 } from './report-arguments.js'
 import { type ReportTarget, reportTargets } from './report-target.js'
+import { didYouMean } from './suggestion.js'
 import type { Place, Shard, TrailArn } from './values.js'
 
 /** `verify-trail [verify] <source...>` */
@@ -94,29 +98,36 @@ export type CommandLine =
   | ClusterCommand
   | PrintCommand
 
-/** What is to be done. Throws `ERR_INVALID_OPTION` with a sentence for the user. */
-export function parseArguments(words: readonly string[]): CommandLine {
-  const [first, ...rest] = words
-  if (first === 'help' && rest.length === 0) return parseArguments(['--help'])
-  switch (first) {
+/** What is to be done: what was typed, after what the environment sets. Throws `ERR_INVALID_OPTION` with a sentence for the user. */
+export function parseArguments(words: readonly string[], environment: Environment = {}): CommandLine {
+  const [first = '', ...rest] = words
+  if (first === 'help') return parseArguments([...rest, '--help'])
+  const name = COMMANDS.has(first) ? first : 'verify'
+  const typed = name === first ? rest : words
+  checkVariables(COMMANDS, environment)
+  const make = COMMANDS.get(name)
+  const all = make === undefined ? typed : [...wordsOfEnvironment(name, make, typed, environment), ...typed]
+  switch (name) {
     case 'attest':
-      return parseAttest(rest)
+      return parseAttest(all)
     case 'cluster':
-      return parseCluster(rest)
+      return parseCluster(all)
+    case 'completion':
+      return parseCompletion(all)
     case 'diff':
-      return parseDiff(rest)
+      return parseDiff(all)
     case 'export':
-      return parseExport(rest)
+      return parseExport(all)
     case 'keys':
-      return parseKeys(rest)
+      return parseKeys(all)
     case 'merge':
-      return parseMerge(rest)
+      return parseMerge(all)
     case 'plan':
-      return parsePlan(rest)
+      return parsePlan(all)
     case 'report':
-      return parseReport(rest)
+      return parseReport(all)
     default:
-      return parseVerify(words)
+      return parseVerify(name === first ? ['verify', ...all] : all)
   }
 }
 
@@ -125,9 +136,9 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   const printed = parseWords(command, words)
   if (printed !== undefined) return { command: 'print', text: printed }
   const flags = command.opts<VerifyFlags>()
-  const sources = command.args[0] === 'verify' ? command.args.slice(1) : command.args
+  const sources = sourcesOf(flags, command.args[0] === 'verify' ? command.args.slice(1) : command.args)
   const [misplaced = ''] = command.args
-  if (['attest', 'cluster', 'diff', 'export', 'keys', 'merge', 'plan', 'report'].includes(misplaced))
+  if (misplaced !== 'verify' && COMMANDS.has(misplaced))
     throw usageError(
       `'${misplaced}' comes first: verify-trail ${misplaced} [options] (for a directory of that name: ./${misplaced})`,
     )
@@ -144,6 +155,15 @@ function parseVerify(words: readonly string[]): VerifyCommand | PrintCommand {
   if (flags.state === undefined && (flags.stateKey !== undefined || flags.recheck !== undefined))
     throw usageError(`--${flags.recheck === undefined ? 'state-key' : 'recheck'} is for --state: give both`)
   return { ...verifyOptions(flags, sources), words }
+}
+
+/** Those that were named, and the one that aws-cli has options for. */
+function sourcesOf({ s3Bucket, s3Prefix }: VerifyFlags, named: readonly string[]): string[] {
+  if (s3Bucket === undefined) {
+    if (s3Prefix !== undefined) throw usageError('--s3-prefix is for --s3-bucket: give both')
+    return [...named]
+  }
+  return [...named, s3Prefix === undefined ? `s3://${s3Bucket}` : `s3://${s3Bucket}/${s3Prefix}`]
 }
 
 function verifyOptions(flags: VerifyFlags, sources: readonly string[]): Omit<VerifyCommand, 'words'> {
@@ -171,7 +191,7 @@ function parseExport(words: readonly string[]): ExportCommand | PrintCommand {
   const printed = parseWords(command, words)
   if (printed !== undefined) return { command: 'print', text: printed }
   const { output: target, ...flags } = command.opts<Omit<VerifyFlags, 'output'> & { readonly output?: string }>()
-  const sources = command.args
+  const sources = sourcesOf(flags, command.args)
   checkRange(flags)
   checkSources(sources)
   if (sources.length === 0 && flags.trailArn === undefined)
@@ -216,4 +236,15 @@ function parseKeys(words: readonly string[]): KeysCommand | PrintCommand {
     throw usageError(`'${directory}' is no s3:// URL: for an exported bucket, name its regions with --region`)
   if (output === undefined) throw usageError('no file: say with -o FILE where to save the keys')
   return { ...others, command: 'keys', sources, regions, output, quiet }
+}
+
+function parseCompletion(words: readonly string[]): PrintCommand {
+  const command = completionCommand()
+  const printed = parseWords(command, words)
+  if (printed !== undefined) return { command: 'print', text: printed }
+  const [shell = ''] = command.args
+  const known = SHELLS.find((each) => each === shell)
+  if (known === undefined || command.args.length > 1)
+    throw usageError(`completion: give one shell of ${SHELLS.join(', ')}${didYouMean(shell, SHELLS)}`)
+  return { command: 'print', text: completionScript(known, COMMANDS) }
 }

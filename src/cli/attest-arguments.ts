@@ -1,8 +1,9 @@
 /** `verify-trail attest`: check a sealed report, and have an authority say when it was sealed. */
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import type { AwsOptions } from './aws-options.js'
-import { option, sharedVerifyOptions } from './command-options.js'
+import { logJson, newCommand, option, sharedVerifyOptions } from './command-options.js'
 import { checkSources, type PrintCommand, parseWords, usageError } from './parse-words.js'
+import { didYouMean } from './suggestion.js'
 import { type Place, single, text } from './values.js'
 
 /** `verify-trail attest check report.json [source…]` */
@@ -44,6 +45,8 @@ export interface AttestAttachCommand {
 
 export type AttestCommand = AttestCheckCommand | AttestRequestCommand | AttestAttachCommand
 
+export const ATTEST_ACTIONS = ['check', 'request', 'attach'] as const
+
 const USAGE = [
   'check <report.json> --signer <pem> [source...] [options]',
   'verify-trail attest request <report.json> -o <file.tsq>',
@@ -51,7 +54,7 @@ const USAGE = [
 ].join('\n       ')
 
 export function attestCommand(): Command {
-  const command = new Command('verify-trail attest')
+  const command = newCommand('verify-trail attest')
     .usage(USAGE)
     .description(
       'Checks a report that was sealed with --sign, and time-stamps it (RFC 3161). The envelope is FILE.json.dsse.json.',
@@ -59,11 +62,11 @@ export function attestCommand(): Command {
     .argument('[action]', 'check: report, envelope and signature, and that the evidence still gives that report; request, attach')
     .argument('[report]', 'the sealed report')
     .argument('[rest...]', 'check: the evidence, to verify it again; attach: the response of the authority')
-    .helpOption('--help', 'print this help')
     .addOption(option('--signer <pem>', 'check: the public key, or certificate, that must have signed', single(text)))
     .addOption(option('--envelope <file>', 'check: the envelope, where it is not beside the report', single(text)))
     .addOption(option('--tsa <pem>', 'check: certificates of the time-stamping authorities that are trusted', single(text)))
     .addOption(option('-o, --output <file>', 'request: where to write the time-stamp request', single(text)))
+    .addOption(logJson())
   for (const each of sharedVerifyOptions()) command.addOption(each.helpGroup('Where the evidence is verified again:'))
   return command.addHelpText('after', `\n${EXIT_CODES}`)
 }
@@ -92,7 +95,9 @@ export function parseAttest(words: readonly string[]): AttestCommand | PrintComm
   const [action, report, ...rest] = command.args
   const flags = command.opts<AttestFlags>()
   if (action !== 'check' && action !== 'request' && action !== 'attach')
-    throw usageError(`attest ${action === undefined ? 'what' : `'${action}'`}: give check, request or attach`)
+    throw usageError(
+      `attest ${action === undefined ? 'what' : `'${action}'`}: give check, request or attach${didYouMean(action ?? '', ATTEST_ACTIONS)}`,
+    )
   if (report === undefined || report === '') throw usageError(`attest ${action}: no report`)
   switch (action) {
     case 'check':

@@ -1,12 +1,13 @@
 /** `verify-trail cluster`: one run on many machines. */
-import { Command, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { AwsOptions } from './aws-options.js'
-import { fileOptions, option, ownOptions, submittedOptions } from './command-options.js'
+import { fileOptions, logJson, newCommand, option, ownOptions, submittedOptions } from './command-options.js'
 import { checkRange, type Narrowing, type ReportFlags, type VerifyFlags } from './flags.js'
 import { given } from './given.js'
 import { checkSources, type PrintCommand, parseWords, usageError } from './parse-words.js'
 import type { ReportRequest } from './report-arguments.js'
 import { reportTargets } from './report-target.js'
+import { didYouMean } from './suggestion.js'
 import { type Place, single, text, wholeNumber } from './values.js'
 
 /** How Redis is reached; a password may be in VERIFY_TRAIL_REDIS_PASSWORD. */
@@ -73,19 +74,19 @@ const USAGE = [
   'verify-trail cluster merge --run ID --results PLACE [-o FILE…]',
 ].join('\n       ')
 
+export const CLUSTER_ACTIONS = ['submit', 'work', 'status', 'merge'] as const
+
 const MOST_SHARDS = 1_000_000
 const MOST_SECONDS = 3600
 
 export function clusterCommand(): Command {
-  const command = new Command('verify-trail cluster')
+  const command = newCommand('verify-trail cluster')
     .usage(USAGE)
     .description(
       'Verifies one run on many machines: shards are handed out by BullMQ over Redis, reports are kept in a bucket or a shared directory.',
     )
     .argument('[action]', 'submit a run; work on shards; status; merge: the report of a run')
     .argument('[source...]', 'submit: what to verify; work: what this worker may be asked to verify')
-    .helpOption('--help', 'print this help')
-    .allowExcessArguments(true)
     .addOption(
       option(
         '--redis <url>',
@@ -107,7 +108,7 @@ export function clusterCommand(): Command {
     )
   for (const each of submittedOptions())
     command.addOption(each.helpGroup('What to check (submit), and with what (submit, and the same with work):'))
-  for (const each of ownOptions()) command.addOption(each.helpGroup('Each machine for itself:'))
+  for (const each of [...ownOptions(), logJson()]) command.addOption(each.helpGroup('Each machine for itself:'))
   for (const each of [new Option('--json', 'status, merge: as JSON'), ...fileOptions()])
     command.addOption(each.helpGroup('Reports:'))
   return command
@@ -166,7 +167,9 @@ export function parseCluster(words: readonly string[]): ClusterCommand | PrintCo
     case 'merge':
       return parseMerge(flags)
     default:
-      throw usageError(`cluster ${action === undefined ? 'what' : `'${action}'`}: give submit, work, status or merge`)
+      throw usageError(
+        `cluster ${action === undefined ? 'what' : `'${action}'`}: give submit, work, status or merge${didYouMean(action ?? '', CLUSTER_ACTIONS)}`,
+      )
   }
 }
 

@@ -5,6 +5,7 @@ import { VERSION } from '../version.js'
 import { outputFiles, reportForm } from './report-target.js'
 import {
   accountId,
+  bucketName,
   endpointUrl,
   paths,
   place,
@@ -23,6 +24,8 @@ import {
 const MAX_CONCURRENCY = 1024
 const MAX_WORKERS = 64
 
+export const SHELLS = ['bash', 'zsh', 'fish'] as const
+
 const RANGE = 'What to check:'
 const EVIDENCE = 'What it is checked with:'
 const RUN = 'How to run:'
@@ -30,9 +33,9 @@ const REPORT = 'Reports:'
 
 /** `verify-trail [verify]`. One command and not a subcommand: its options may stand before its name, and help shows all at once. */
 export function verifyCommand(): Command {
-  const command = new Command('verify-trail')
+  const command = newCommand('verify-trail')
     .usage(
-      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail export <source...> -o evidence.tar\n       verify-trail plan <source...> -o plan.json\n       verify-trail diff before.json after.json\n       verify-trail merge shard-1.json shard-2.json…\n       verify-trail cluster (submit | work | status | merge) …\n       verify-trail attest (check | request | attach) …',
+      '[verify] <source...> [options]\n       verify-trail keys (s3://… | --region R…) -o public-keys.json\n       verify-trail report report.json -o report.html\n       verify-trail export <source...> -o evidence.tar\n       verify-trail plan <source...> -o plan.json\n       verify-trail diff before.json after.json\n       verify-trail merge shard-1.json shard-2.json…\n       verify-trail cluster (submit | work | status | merge) …\n       verify-trail attest (check | request | attach) …\n       verify-trail completion (bash | zsh | fish)\n       verify-trail help [command]',
     )
     .description('Proves, or disproves, the integrity of AWS CloudTrail logs: digest chains, signatures and every log file.')
     .argument(
@@ -40,8 +43,6 @@ export function verifyCommand(): Command {
       's3://bucket[/prefix], or an exported bucket: a directory, .tar, .tar.gz, .tar.zst, .zip, or - for a tar on stdin',
     )
     .version(VERSION, '--version', 'print the version')
-    .helpOption('--help', 'print this help')
-    .allowExcessArguments(true)
   for (const [heading, options] of verifyOptionGroups()) {
     for (const option of options) command.addOption(option.helpGroup(heading))
   }
@@ -50,13 +51,14 @@ export function verifyCommand(): Command {
 
 const EXIT_CODES =
   'Exit code: 0 valid, 1 invalid, 2 usage or environment error, 3 unverified, or interrupted with nothing invalid.\n' +
+  'Each option can be set by the environment: --start-time by VERIFY_TRAIL_START_TIME. What is typed comes first.\n' +
   'Times are ISO 8601: offsets are honoured, without one it is UTC, a date is its midnight UTC.'
 
 function verifyOptionGroups(): [string, Option[]][] {
   return [
     [RANGE, scopeOptions()],
     [EVIDENCE, evidenceOptions()],
-    [RUN, [...runOptions(), ...stateOptions(), ...awsOptions()]],
+    [RUN, [...runOptions(), ...stateOptions(), ...awsOptions(), logJson()]],
     [REPORT, reportOptions()],
   ]
 }
@@ -70,6 +72,8 @@ function scopeOptions(): Option[] {
       single(trailArn),
     ),
     ...namesOptions(),
+    option('--s3-bucket <name>', 'as in aws-cli: the source s3://NAME', single(bucketName)),
+    option('--s3-prefix <prefix>', 'with --s3-bucket: the source s3://NAME/PREFIX', single(text)),
     option(
       '--expect <file>',
       'JSON: accounts, regions and trails that must be there, and gaps that are accepted; or an earlier report (repeatable)',
@@ -171,9 +175,18 @@ function reportOptions(): Option[] {
     new Option('-v, --verbose', 'the text report names every digest and log file').conflicts('quiet'),
     new Option('-q, --quiet', 'no progress; the text report is the verdict alone'),
     new Option('--no-progress', 'no progress on stderr'),
-    new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'),
+    noColor(),
   ]
 }
+
+/** A command with what all have. */
+export function newCommand(name: string): Command {
+  return new Command(name).helpOption('--help', 'print this help').allowExcessArguments(true)
+}
+
+const noColor = (): Option => new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)')
+
+export const logJson = (): Option => new Option('--log-json', 'messages and progress on stderr are JSON, one object a line')
 
 /** What a run over many machines is about. */
 export function submittedOptions(): Option[] {
@@ -189,14 +202,12 @@ export function ownOptions(): Option[] {
 
 /** `verify-trail export`. */
 export function exportCommand(): Command {
-  const command = new Command('verify-trail export')
+  const command = newCommand('verify-trail export')
     .usage('<source...> -o (FILE.tar | DIRECTORY/) [options]')
     .description(
       'Verifies, and copies what it reads: digests and log files with their metadata, hashes and the report in one tar or directory, the public keys beside it.',
     )
     .argument('[source...]', 's3://bucket[/prefix], or an exported bucket')
-    .helpOption('--help', 'print this help')
-    .allowExcessArguments(true)
     .addOption(
       option(
         '-o, --output <target>',
@@ -214,67 +225,63 @@ export function exportCommand(): Command {
 
 /** `verify-trail report`. */
 export function reportCommand(): Command {
-  const command = new Command('verify-trail report')
+  const command = newCommand('verify-trail report')
     .usage('(report.json | report.ndjson) [-o FILE…]')
     .description('A saved report in other forms. It reads no log file and verifies nothing again. Without -o: to stdout.')
     .argument('[report]', 'the JSON report of a run, or its NDJSON (.ndjson, .jsonl)')
-    .helpOption('--help', 'print this help')
-    .allowExcessArguments(true)
   for (const each of fileOptions()) command.addOption(each)
   return command
     .addOption(new Option('-v, --verbose', 'the text report names every finding').conflicts('quiet'))
     .addOption(new Option('-q, --quiet', 'the text report is the verdict alone'))
-    .addOption(new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'))
+    .addOption(noColor())
+    .addOption(logJson())
     .addHelpText('after', '\nExit code: 0 written, 2 not.')
 }
 
 /** `verify-trail diff`. */
 export function diffCommand(): Command {
-  return new Command('verify-trail diff')
+  return newCommand('verify-trail diff')
     .usage('before.json after.json [--json]')
     .description('What changed between two runs: findings that came and went, hours proven now or no more, other keys.')
     .argument('[before]', 'the JSON report of a run, or its NDJSON')
     .argument('[after]', 'that of a later run')
-    .helpOption('--help', 'print this help')
-    .allowExcessArguments(true)
     .addOption(new Option('--json', 'one JSON object on stdout'))
-    .addOption(new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'))
+    .addOption(noColor())
+    .addOption(logJson())
     .addHelpText('after', '\nExit code: 0 nothing is worse, 1 something is, 2 a report cannot be read.')
 }
 
 /** `verify-trail plan`. */
 export function planCommand(): Command {
-  const command = new Command('verify-trail plan')
+  const command = newCommand('verify-trail plan')
     .usage('<source...> [-o plan.json] [options]')
     .description(
       'What a run would read: chains, hours without a digest, objects and bytes, by their names. No log file is read, and no digest.',
     )
     .argument('[source...]', 's3://bucket[/prefix], or an exported bucket')
-    .helpOption('--help', 'print this help')
-    .allowExcessArguments(true)
   for (const each of [...rangeOptions(), ...namesOptions(), asOf(), byName(), ...awsOptions()]) command.addOption(each)
   return command
     .addOption(new Option('--json', 'the plan as JSON on stdout'))
     .addOption(option('-o, --output <file>', 'the plan as JSON, for --plan', single(text)))
+    .addOption(logJson())
     .addHelpText('after', '\nExit code: 0 listed, 2 not, 3 something could not be listed.')
 }
 
 /** `verify-trail merge`. */
 export function mergeCommand(): Command {
-  const command = new Command('verify-trail merge')
+  const command = newCommand('verify-trail merge')
     .usage('<report.json...> [-o FILE…]')
     .description(
       'Makes one report of those of all shards of a run, as if it had been verified in one piece. Without -o: to stdout.',
     )
     .argument('[report...]', 'the JSON reports that --shard made')
-    .helpOption('--help', 'print this help')
-    .allowExcessArguments(true)
     .addOption(new Option('--json', 'one JSON report on stdout'))
   for (const each of fileOptions()) command.addOption(each)
   return command
     .addOption(new Option('-v, --verbose', 'the text report names every finding').conflicts('quiet'))
     .addOption(new Option('-q, --quiet', 'the text report is the verdict alone'))
-    .addOption(new Option('--no-color', 'no colours (NO_COLOR and FORCE_COLOR are honoured too)'))
+    .addOption(noColor())
+    .addOption(logJson())
     .addHelpText('after', `\n${EXIT_CODES}`)
 }
 
@@ -287,20 +294,29 @@ export function fileOptions(): Option[] {
 
 /** `verify-trail keys`. */
 export function keysCommand(): Command {
-  const command = new Command('verify-trail keys')
+  const command = newCommand('verify-trail keys')
     .usage('(s3://bucket[/prefix]… | --region R…) -o FILE [options]')
     .description("Saves CloudTrail's public keys for use without a network, with --public-keys.")
     .argument('[source...]', 's3://bucket[/prefix]: the regions of its digests, and their time')
-    .helpOption('--help', 'print this help')
-    .allowExcessArguments(true)
     .addOption(option('--region <names>', 'these regions (repeatable, or a,b,c)', several(region)))
   for (const each of [...rangeOptions(), ...awsOptions()]) command.addOption(each)
   return command
     .addOption(option('-o, --output <file>', 'where to save them', single(text)))
     .addOption(new Option('-q, --quiet', 'say nothing but errors'))
+    .addOption(logJson())
 }
 
 export function option<T>(flags: string, description: string, parser: (value: string, previous: T | undefined) => T): Option {
   // A previous value is what the same parser returned, or undefined; commander types it as never absent.
   return new Option(flags, description).argParser<T | undefined>(parser)
+}
+
+/** `verify-trail completion`. */
+export function completionCommand(): Command {
+  return newCommand('verify-trail completion')
+    .usage(`(${SHELLS.join(' | ')})`)
+    .description(
+      'Prints what completes this command in a shell. bash: source <(verify-trail completion bash). fish: verify-trail completion fish | source. zsh: as a file _verify-trail in a directory of $fpath.',
+    )
+    .argument('[shell]', SHELLS.join(', '))
 }

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import { styleText } from 'node:util'
 import { escapeTerminal } from '../reports/escape.js'
+import { stableJson } from '../reports/stable-json.js'
 import type { TerminalReportOptions } from '../reports/terminal.js'
 
 /** A stream that may be a terminal. */
@@ -13,20 +14,33 @@ export interface Console {
   /** Progress, messages and errors. */
   readonly stderr: Output
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Whether what goes to stderr is JSON, one object a line (`--log-json`). */
+  readonly logJson: boolean
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly interrupted: AbortSignal
+}
+
+export type Level = 'info' | 'error'
+
+/** A line of `--log-json`. */
+export function logLine(level: Level, record: Readonly<Record<string, unknown>>): string {
+  return `${stableJson({ time: new Date().toISOString(), level, ...record })}\n`
 }
 
 /** Back to the left edge, over what stands there. */
 export const CLEAR_LINE = '\r\x1b[2K'
 
 /** Whether stderr is a terminal on which a line can be written over. */
-export function isRewritable({ stderr, environment }: Pick<Console, 'stderr' | 'environment'>): boolean {
-  return stderr.isTTY === true && environment['TERM'] !== 'dumb' && !environment['CI']
+export function isRewritable({ stderr, environment, logJson }: Pick<Console, 'stderr' | 'environment' | 'logJson'>): boolean {
+  return stderr.isTTY === true && !logJson && environment['TERM'] !== 'dumb' && !environment['CI']
 }
 
 /** A line for the user on stderr, on one line and safe to show whatever it quotes. A line of progress gives way to it. */
-export function say(console: Pick<Console, 'stderr' | 'environment'>, message: string): void {
+export function say(console: Pick<Console, 'stderr' | 'environment' | 'logJson'>, message: string, level: Level = 'info'): void {
+  if (console.logJson) {
+    console.stderr.write(logLine(level, { message }))
+    return
+  }
   const above = isRewritable(console) ? CLEAR_LINE : ''
   console.stderr.write(`${above}verify-trail: ${escapeTerminal(message.replace(/\s*\n\s*/g, ' ').trim())}\n`)
 }

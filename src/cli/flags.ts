@@ -21,10 +21,13 @@ export interface SharedFlags extends AwsOptions {
   readonly endTime?: Date
   readonly region?: readonly string[]
   readonly quiet?: true
+  readonly logJson?: true
 }
 
 export interface VerifyFlags extends SharedFlags {
   readonly trailArn?: TrailArn
+  readonly s3Bucket?: string
+  readonly s3Prefix?: string
   readonly accountId?: readonly string[]
   readonly trail?: readonly string[]
   readonly bucket?: Place

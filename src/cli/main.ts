@@ -11,15 +11,24 @@ else await main()
 async function main(): Promise<void> {
   keepHeapSmall()
   // A crash must not look like a verdict: Node's own exit code for it is 1.
+  const logJson = logsJson(words, process.env)
   process.on('uncaughtException', (error) => {
-    process.stderr.write(`verify-trail: unexpected error, please report it: ${escapeTerminal(error.stack ?? error.message)}\n`)
+    const message = `unexpected error, please report it: ${error.stack ?? error.message}`
+    process.stderr.write(
+      logJson ? `${JSON.stringify({ level: 'error', message })}\n` : `verify-trail: ${escapeTerminal(message)}\n`,
+    )
     process.exit(2)
   })
   process.stderr.on('error', () => undefined)
   process.stdout.on('error', () => undefined)
   const { runCommandLine } = await import('./run.js')
   const { stdout, stderr, env: environment } = process
-  process.exitCode = await runCommandLine(words, { stdout, stderr, environment, interrupted: interruption() })
+  process.exitCode = await runCommandLine(words, { stdout, stderr, environment, logJson, interrupted: interruption() })
+}
+
+/** Known before the command line is: what is wrong with that is said so too. */
+function logsJson(words: readonly string[], { VERIFY_TRAIL_LOG_JSON: set = '' }: NodeJS.ProcessEnv): boolean {
+  return words.includes('--log-json') || /^(?:1|true|yes|on)$/i.test(set)
 }
 
 /** The first SIGINT or SIGTERM asks for a clean stop, the second one ends the process. */

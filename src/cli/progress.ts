@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import type { Progress } from '../engine/verify-trail.js'
-import { CLEAR_LINE, type Console, isRewritable, type Output } from './console.js'
+import { CLEAR_LINE, type Console, isRewritable, logLine, type Output } from './console.js'
 import { Pace } from './pace.js'
 import { progressLine } from './progress-line.js'
 
@@ -20,7 +20,7 @@ export interface ProgressDisplay {
 /** One rewritten line on a terminal, else a plain line now and then; nothing where it is not wanted. */
 export function showProgress(console: Console, wanted: boolean): ProgressDisplay {
   if (!wanted) return { update: () => undefined, above: (output) => output, stop: () => undefined }
-  return isRewritable(console) ? new RewrittenLine(console.stderr) : new PlainLines(console.stderr)
+  return isRewritable(console) ? new RewrittenLine(console.stderr) : new PlainLines(console)
 }
 
 class RewrittenLine implements ProgressDisplay {
@@ -77,13 +77,13 @@ const PLAIN_COLUMNS = 160
 
 /** Lines that stay: every 30 seconds, and where someone looks on, whenever something else begins. */
 class PlainLines implements ProgressDisplay {
-  readonly #stderr: Output
+  readonly #console: Console
   readonly #pace = new Pace()
   readonly #timers: readonly NodeJS.Timeout[]
   #latest: Progress | undefined
 
-  constructor(stderr: Output) {
-    this.#stderr = stderr
+  constructor(console: Console) {
+    this.#console = console
     this.#timers = [setInterval(() => this.#sample(), SAMPLE_EVERY_MS), setInterval(() => this.#say(), PLAIN_EVERY_MS)]
     for (const timer of this.#timers) timer.unref()
   }
@@ -91,7 +91,7 @@ class PlainLines implements ProgressDisplay {
   update(progress: Progress): void {
     const begins = this.#latest?.phase !== progress.phase
     this.#latest = progress
-    if (begins && this.#stderr.isTTY === true) this.#say()
+    if (begins && (this.#console.stderr.isTTY === true || this.#console.logJson)) this.#say()
   }
 
   above(output: Output): Writable {
@@ -107,6 +107,9 @@ class PlainLines implements ProgressDisplay {
   }
 
   #say(): void {
-    if (this.#latest) this.#stderr.write(`verify-trail: ${progressLine(this.#latest, this.#pace, PLAIN_COLUMNS)}\n`)
+    const { stderr, logJson } = this.#console
+    if (this.#latest === undefined) return
+    const line = progressLine(this.#latest, this.#pace, PLAIN_COLUMNS)
+    stderr.write(logJson ? logLine('info', { message: line, progress: this.#latest }) : `verify-trail: ${line}\n`)
   }
 }

@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from 'commander'
 import { VerifyTrailError } from '../errors.js'
 import { FORM_ENDINGS, formOfName, isReportForm, REPORT_FORMS, type ReportForm } from '../reports/forms.js'
+import { didYouMean } from './suggestion.js'
 import { plainValue } from './values.js'
 
 /** A report file that was asked for. */
@@ -16,6 +17,8 @@ export interface NamedOutput {
   readonly form: ReportForm | undefined
 }
 
+/** What aws-cli's own --output takes. */
+const OF_AWS_CLI = /^(?:json|text|table|yaml|yaml-stream)$/
 const NAMES = REPORT_FORMS.join(', ')
 
 /** `FILE` or `FORM:FILE`, once or more. A file whose name begins so is given as `./csv:file`. */
@@ -31,7 +34,7 @@ export function outputFiles(value: string, previous: readonly NamedOutput[] | un
 
 export function reportForm(value: string): ReportForm {
   if (isReportForm(value)) return value
-  throw new InvalidArgumentError(`The forms are ${NAMES}.`)
+  throw new InvalidArgumentError(`The forms are ${NAMES}${didYouMean(value, REPORT_FORMS)}.`)
 }
 
 /** The files with their forms: `--format` is for one file, whatever its name. Throws `ERR_INVALID_OPTION`. */
@@ -43,7 +46,7 @@ export function reportTargets(files: readonly NamedOutput[], format: ReportForm 
     const endings = REPORT_FORMS.flatMap((each) => FORM_ENDINGS[each])
     throw new VerifyTrailError(
       'ERR_INVALID_OPTION',
-      `the name '${path}' does not say its form: end it in ${endings.join(', ')}, or give FORM:FILE, of ${NAMES}`,
+      `the name '${path}' does not say its form: end it in ${endings.join(', ')}, or give FORM:FILE, of ${NAMES}${OF_AWS_CLI.test(path) ? `; for a report on stdout there is --json` : ''}`,
     )
   })
 }

@@ -1,13 +1,13 @@
 import { VerifyTrailError } from '../errors.js'
 import { escapeTerminal } from '../reports/escape.js'
 import { type CommandLine, parseArguments } from './arguments.js'
-import { type Console, messageOf, say } from './console.js'
+import { type Console, logLine, messageOf, say } from './console.js'
 import type { ExitCode } from './verify.js'
 
 /** Runs a command line. Never rejects: what went wrong is said on stderr and is exit code 2. */
 export async function runCommandLine(words: readonly string[], console: Console): Promise<ExitCode> {
   try {
-    const command = parseArguments(words)
+    const command = parseArguments(words, console.environment)
     const stopping = isVerification(command) ? 'stopping; the report will be marked interrupted' : 'stopping'
     console.interrupted.addEventListener('abort', () => say(console, `${stopping} (once more quits at once)`), { once: true })
     switch (command.command) {
@@ -48,11 +48,15 @@ function isVerification({ command }: CommandLine): boolean {
 
 function sayError(error: unknown, console: Console): 2 {
   if (error instanceof VerifyTrailError) {
-    say(console, error.message)
+    say(console, error.message, 'error')
     return 2
   }
-  say(console, `unexpected error, please report it: ${messageOf(error)}`)
+  say(console, `unexpected error, please report it: ${messageOf(error)}`, 'error')
   const stack = error instanceof Error ? (error.stack ?? '') : ''
+  if (console.logJson) {
+    console.stderr.write(logLine('error', { stack }))
+    return 2
+  }
   for (const line of stack.split('\n').slice(1)) console.stderr.write(`${escapeTerminal(line)}\n`)
   return 2
 }

@@ -1,9 +1,12 @@
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import type { TrailKnowledge } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
 import type { Source } from '../sources/source.js'
 import type { AwsOptions } from './aws-options.js'
+import { COMMANDS } from './commands.js'
+import { messageOf } from './console.js'
 import { given } from './given.js'
+import { didYouMean } from './suggestion.js'
 import type { TrailArn } from './values.js'
 
 /** The options that name what a run is about and what it is checked with. */
@@ -84,7 +87,12 @@ export async function openSource(source: string, aws: AwsOptions, signal: AbortS
     return archiveSource(source, { signal, ...given({ onSpool: how.tell }) })
   }
   const { directorySource } = await import('../sources/directory.js')
-  return directorySource(source)
+  return directorySource(source).catch((error: unknown) => {
+    const hint = error instanceof VerifyTrailError ? didYouMean(source, [...COMMANDS.keys()]) : ''
+    throw hint === '' || existsSync(source)
+      ? error
+      : new VerifyTrailError('ERR_SOURCE', messageOf(error) + hint, { cause: error })
+  })
 }
 
 /** A file or a pipe, or `-` for standard input; what is not there is told by opening a directory. */

@@ -101,6 +101,11 @@ export function place(value: string): Place {
   return trimmed === '' ? { bucket } : { bucket, prefix: `${trimmed}/` }
 }
 
+export function bucketName(value: string): string {
+  if (BUCKET.test(value)) return value
+  throw new InvalidArgumentError('Give the name of a bucket; for an s3:// URL there is no option: it is the source.')
+}
+
 export function endpointUrl(value: string): string {
   if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return value
   throw new InvalidArgumentError('Give a URL such as https://s3.example.com or http://127.0.0.1:9000.')

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# The tools that make exports for the tests: bsdtar, zip, setfattr (as root).
+# Tools for the tests (as root): bsdtar, zip and setfattr make exports, zsh and fish are completed in, mandoc reads the manual page.
 set -euo pipefail
 exec 9>/var/lock/verify-trail-tools.lock
 flock 9
-if command -v bsdtar zip setfattr >/dev/null; then exit; fi
+missing=
+for tool in bsdtar zip setfattr zsh fish mandoc; do command -v "$tool" >/dev/null || missing=1; done
+[ -n "$missing" ] || exit 0
 export DEBIAN_FRONTEND=noninteractive
 apt-get -o DPkg::Lock::Timeout=300 update
-apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends libarchive-tools zip attr
+apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends libarchive-tools zip attr zsh fish mandoc
