@@ -1,13 +1,13 @@
 /**
  * `npm start -- <source> [options]` verifies that source; without arguments it verifies the demo trail of the fixtures.
- * VERIFY_TRAIL_CLI names another build of the command: CI tries the packed one with it.
+ * TRIED_VERIFY_TRAIL names another build of the command: CI tries the packed one with it.
  */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const main = process.env.VERIFY_TRAIL_CLI ?? fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+const main = process.env.TRIED_VERIFY_TRAIL ?? fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 const given = process.argv.slice(2)
 const words = given.length > 0 ? given : demoArguments()
 if (given.length === 0) {
