@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { generate } from '../bench/generated-source.js'
 import { writeTrail } from '../bench/written-trail.js'
 import type { StateUse } from '../src/core/results.js'
+import { lockState } from '../src/state/state-lock.js'
 import { type Outcome, verifyTrailCommand } from './support/command.js'
 import { type Fault, type FaultyStore, faultyStore, objectsOf, send } from './support/faulty-store.js'
 import type { PutObject } from './support/put-objects.js'
@@ -237,4 +238,7 @@ t.test('a state that is not that of this run is refused', async (t) => {
   writeFileSync(state, text.replace(/"sha256":"../, '"sha256":"00'))
   await told(/does not hold together at line \d+/, '--start-time', trail.startTime, '--state-key', join(folder, 'key'))
   t.equal((await run('--recheck', '101%')).code, 2)
+  const unlock = await lockState(state)
+  await told(/in use by another run/, '--start-time', trail.startTime)
+  await unlock()
 })

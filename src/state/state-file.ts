@@ -7,6 +7,7 @@ import type { DigestToKeep, IdentifiedObject, KeptDigest, RunState } from '../en
 import type { Carried } from '../engine/whole-body.js'
 import { VerifyTrailError } from '../errors.js'
 import { Journal, type Line } from './journal.js'
+import { lockState } from './state-lock.js'
 import { type Binding, differences, type FileRecord, parseRecord, type RunRecord, type StateRecord } from './state-records.js'
 
 export interface StateOptions {
@@ -65,21 +66,34 @@ export class StateFile implements RunState {
   readonly #known: Known
   readonly #run: RunRecord
   readonly #keyed: boolean
+  readonly #unlock: () => Promise<void>
   readonly #carried = { digests: 0, logFiles: 0, bytes: 0, oldest: Number.POSITIVE_INFINITY, newest: 0 }
   #failure: unknown
 
-  private constructor(journal: Journal, known: Known, run: RunRecord, keyed: boolean) {
+  private constructor(journal: Journal, known: Known, run: RunRecord, keyed: boolean, unlock: () => Promise<void>) {
     this.#keyed = keyed
+    this.#unlock = unlock
     this.#journal = journal
     this.#known = known
     this.#run = run
     this.now = new Date(run.now)
   }
 
-  /** Goes on with the run that broke off, or begins the next one. Throws ERR_STATE where the file is not this run's. */
+  /** Goes on with the run that broke off, or begins the next one. Throws ERR_STATE where the file is not this run's, or another has it. */
   static async open(options: StateOptions): Promise<StateFile> {
+    const unlock = await lockState(options.path)
+    try {
+      return await StateFile.#openLocked(options, unlock)
+    } catch (error) {
+      await unlock()
+      throw error
+    }
+  }
+
+  static async #openLocked(options: StateOptions, unlock: () => Promise<void>): Promise<StateFile> {
     const { path, key, binding } = options
     let { journal, known } = await read(path, key)
+    const opened = (run: RunRecord): StateFile => new StateFile(journal, known, run, key !== undefined, unlock)
     try {
       if (known.binding === undefined) await journal.append({ kind: 'state', form: 1, binding })
       else checkBinding(path, known.binding, binding)
@@ -91,11 +105,11 @@ export class StateFile implements RunState {
       const last = known.runs.at(-1)
       if (last !== undefined && !known.ended) {
         checkGoesOn(path, last, options)
-        return new StateFile(journal, known, last, key !== undefined)
+        return opened(last)
       }
       const run = newRun(known, options)
       await journal.append(run)
-      return new StateFile(journal, known, run, key !== undefined)
+      return opened(run)
     } catch (error) {
       await journal.close()
       throw error
@@ -165,6 +179,7 @@ export class StateFile implements RunState {
     await this.#journal.close().catch((error: unknown) => {
       this.#failure ??= error
     })
+    await this.#unlock()
     if (this.#failure !== undefined)
       throw new VerifyTrailError('ERR_STATE', `the state file could not be written: ${String(this.#failure)}`)
   }
