@@ -17,6 +17,7 @@ import { work } from '../src/cluster/worker.js'
 import { casePath } from './support/cases.js'
 import { type Outcome, verifyTrailCommand } from './support/command.js'
 import { type Fault, faultyStore, objectsOf, send } from './support/faulty-store.js'
+import { type Machine, machine } from './support/network.js'
 import { startRadosgw } from './support/radosgw.js'
 import { freePort, noRedis, TestRedis, wireTo } from './support/redis.js'
 
@@ -64,7 +65,7 @@ async function slowTrail(t: Test, delay: number) {
   const single = join(folder, 'single.json')
   const { code } = await verifyTrailCommand([...trail, ...range, '-o', single, '-q'], { env })
   t.equal(code, 0)
-  return { trail, range, env, folder, single, results: join(folder, 'results') }
+  return { store, trail, range, env, folder, single, results: join(folder, 'results') }
 }
 
 type Slow = Awaited<ReturnType<typeof slowTrail>>
@@ -157,6 +158,41 @@ t.test('a worker that is killed, a Redis that is killed, a network that is cut',
   for (const { code, stderr } of await Promise.all(others)) t.equal(code, 0, stderr)
   t.ok(killed)
   await sameAsSingle(t, slow, run)
+})
+
+t.test('machines on a network, of which one is unplugged', REDIS, async (t) => {
+  const machines = [machine(1), machine(2)].filter((each) => each !== undefined)
+  t.teardown(() => machines.forEach((each) => void each.remove()))
+  const [first, second] = machines
+  if (first === undefined || second === undefined) {
+    t.comment('NOT TESTED: this machine allows no network namespaces')
+    return
+  }
+  const slow = await slowTrail(t, 100)
+  const submit = ['--redis', url, '--results', slow.results, '--shards', '6']
+  const run = await submitted([...slow.trail, ...slow.range, ...submit], slow.env)
+  const works = async (on: Machine, begun?: () => void): Promise<Outcome> => {
+    const wires = [await wireTo(redis?.port ?? 0, on.host), await wireTo(Number(new URL(slow.store.url).port), on.host)]
+    t.teardown(() => wires.forEach((wire) => void wire.close()))
+    const [toRedis, toStore] = wires.map(({ port }) => `${on.host}:${port}`)
+    const trail = slow.trail.map((word) => (word === slow.store.url ? `http://${toStore}` : word))
+    const common = ['--redis', `redis://${toRedis}`, '--results', slow.results, '--run', run, '--lost-after', '1']
+    return verifyTrailCommand(['cluster', 'work', ...trail, ...common, '--concurrency', '2'], {
+      env: slow.env,
+      by: on.by,
+      started: (child) => child.stderr?.on('data', (text: Buffer) => void (String(text).includes('begins') && begun?.())),
+    })
+  }
+  let isUnplugged = false
+  const unplugged = works(first, () => {
+    if (!isUnplugged) first.unplug()
+    isUnplugged = true
+  })
+  const { code, stderr } = await works(second)
+  t.equal(code, 0, stderr)
+  await sameAsSingle(t, slow, run)
+  first.plugIn()
+  t.equal((await unplugged).code, 0, 'it sees that all is done')
 })
 
 t.test('a worker with other keys, another source, another version', REDIS, async (t) => {

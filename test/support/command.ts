@@ -17,6 +17,8 @@ export interface Outcome {
 export interface RunOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  /** What runs it, such as `ip netns exec NAME`. */
+  readonly by?: readonly string[]
   /** Options of Node itself. */
   readonly node?: readonly string[]
   /** Called once the process runs. */
@@ -31,8 +33,8 @@ export const BARE_ENVIRONMENT: Readonly<Record<string, string>> = {
 }
 
 export function verifyTrailCommand(words: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  const { cwd = ROOT, env = {}, node = [], started } = options
-  const [program, ...first] = BARE_NODE
+  const { cwd = ROOT, env = {}, by = [], node = [], started } = options
+  const [program = '', ...first] = [...by, ...BARE_NODE]
   const child = spawn(program, [...first, ...node, MAIN, ...words], { cwd, env: { ...BARE_ENVIRONMENT, ...env } })
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []

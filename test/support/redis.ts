@@ -100,7 +100,8 @@ export interface Wire {
   close(): void
 }
 
-export async function wireTo(port: number): Promise<Wire> {
+/** `host`: where it is reached. */
+export async function wireTo(port: number, host = '127.0.0.1'): Promise<Wire> {
   const sockets = new Set<Socket>()
   let isCut = false
   const server = createServer((near) => {
@@ -116,7 +117,7 @@ export async function wireTo(port: number): Promise<Wire> {
     near.pipe(far).pipe(near)
     near.on('close', () => far.destroy())
     far.on('close', () => near.destroy())
-  }).listen(0, '127.0.0.1')
+  }).listen(0, host)
   await once(server, 'listening')
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
