@@ -13,8 +13,3 @@ export function sourceLabel(source: Named, sources: readonly Named[]): string {
 export function foundAs(source: Named, key: string, sources: readonly Named[]): string {
   return source.kind === 'export' && sources.length === 1 ? key : `${sourceLabel(source, sources)}/${key}`
 }
-
-/** At the beginning of a sentence. */
-export function capitalized(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
-}

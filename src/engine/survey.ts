@@ -14,7 +14,7 @@ import { mapInOrder } from './in-order.js'
 import type { ResolvedOptions } from './options.js'
 import type { Place } from './places.js'
 import type { DigestReader } from './read-digest.js'
-import { capitalized, sourceLabel } from './source-label.js'
+import { sourceLabel } from './source-label.js'
 
 export interface SurveyContext {
   readonly options: ResolvedOptions
@@ -312,9 +312,6 @@ function placeSentence(place: Place, sources: readonly Source[]): string[] {
     ]
   }
   if (place.origin === 'guessed') return [`Which bucket ${found} is a copy of is not known: no digest in it is proven.`]
-  if (place.origin === 'given')
-    return [
-      `${said === undefined ? capitalized(found) : found} was verified as the relocated ${original}, as given with --bucket.`,
-    ]
+  if (place.origin === 'given') return [`As given with --bucket, ${found} was verified as the relocated ${original}.`]
   return []
 }
