@@ -1,6 +1,7 @@
 /** `verify-trail export`: what it writes gives the same report as what it was read from. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -10,12 +11,16 @@ import { CopyingSource } from '../src/evidence/copying-source.js'
 import { DirectoryTarget } from '../src/evidence/directory-target.js'
 import type { EvidenceTarget } from '../src/evidence/evidence-target.js'
 import { rootsOf } from '../src/evidence/export-format.js'
+import { hashdeepLine } from '../src/evidence/hashdeep.js'
+import { HashdeepList } from '../src/evidence/hashdeep-list.js'
+import { storedBytes } from '../src/evidence/hashing-source.js'
 import { TarTarget } from '../src/evidence/tar-target.js'
 import { archiveSource, memorySource, type Result, type Source, type VerifyTrailOptions } from '../src/index.js'
 import { bucketObjects, type Case, type CaseRun, caseMetadata, casePath, noBucket, readCases, runCase } from './support/cases.js'
 import { verifyTrailCommand } from './support/command.js'
 import { emptyBucket, putObjects } from './support/put-objects.js'
 import { startRadosgw } from './support/radosgw.js'
+import { hasTool } from './support/tools.js'
 
 const scratch = mkdtempSync(join(tmpdir(), 'verify-trail-export-'))
 t.teardown(() => rmSync(scratch, { recursive: true, force: true }))
@@ -30,8 +35,8 @@ function comparable({ results }: CaseRun): unknown[] {
   })
 }
 
-/** Exports a case's buckets; the run while copying. */
-async function exported(one: Case, target: EvidenceTarget): Promise<CaseRun> {
+/** Exports a case's buckets, with the list of its files beside it; the run while copying. */
+async function exported(one: Case, target: EvidenceTarget, at: string): Promise<CaseRun> {
   const sources = stores(one)
   const roots = rootsOf(sources)
   const copying = sources.map((source, index) => new CopyingSource(source, roots[index]?.folder ?? '', target))
@@ -39,8 +44,17 @@ async function exported(one: Case, target: EvidenceTarget): Promise<CaseRun> {
   await copyRest({ sources: copying, ...caseRange(one) }, new AbortController().signal)
   writeFileSync(join(scratch, 'report.json'), '{}')
   await target.finish(join(scratch, 'report.json'))
+  const list = new HashdeepList()
+  for await (const { name, stored } of target.files()) list.add(`./${name}`, stored)
+  await writeFile(`${at}.hashdeep`, list.chunks([]))
   target.close()
   return run
+}
+
+/** What hashdeep says of a folder. */
+function audit(list: string, folder: string): string {
+  if (!hasTool('hashdeep')) return 'Audit passed (SKIPPED: no hashdeep here)'
+  return spawnSync('hashdeep', ['-lrak', list, '.'], { cwd: folder, encoding: 'utf8' }).stdout
 }
 
 const cases = readCases()
@@ -79,7 +93,7 @@ t.test('every other case: the tar gives the same results as the store', async (t
     const { endTime } = one.options
     if (endTime === undefined) continue
     const path = join(scratch, `${one.name}.tar`)
-    const run = await exported(one, TarTarget.open(path, rootsOf(stores(one))))
+    const run = await exported(one, TarTarget.open(path, rootsOf(stores(one))), path)
     const tar = await archiveSource(path)
     const again = await runCase(one, [tar])
     t.strictSame(comparable(again), comparable(run), one.name)
@@ -97,7 +111,7 @@ t.test('hostile keys: safe names in a tar, and no files outside of a directory',
   ]) {
     const one = caseOf(name)
     const tarPath = join(scratch, `${name}.tar`)
-    await exported(one, TarTarget.open(tarPath, rootsOf(stores(one))))
+    await exported(one, TarTarget.open(tarPath, rootsOf(stores(one))), tarPath)
     const names = execFileSync('tar', ['-tf', tarPath], { encoding: 'utf8' }).trim().split('\n')
     t.notOk(
       names.some((member) => /(?:^|\/)\.\.?(?:\/|$)|^\/|\/\//.test(member)),
@@ -105,9 +119,16 @@ t.test('hostile keys: safe names in a tar, and no files outside of a directory',
     )
     const inside = join(scratch, name, 'inside')
     const target = await DirectoryTarget.open(inside)
-    await exported(one, target)
-    t.same(readdirSync(join(scratch, name)), ['inside'], `${name}: nothing beside the directory`)
+    await exported(one, target, inside)
+    t.same(readdirSync(join(scratch, name)), ['inside', 'inside.hashdeep'], `${name}: nothing beside the directory`)
     t.equal(target.refused.size > 0, name.includes('hostile'), `${name}: what cannot be a file is named`)
+    const extracted = mkdtempSync(join(scratch, 'extracted-'))
+    execFileSync('tar', ['-xf', tarPath, '-C', extracted])
+    for (const [list, folder] of [
+      [tarPath, extracted],
+      [inside, inside],
+    ] as const)
+      t.match(audit(`${list}.hashdeep`, folder), 'Audit passed', `${name}: ${folder}`)
     const sums = spawnSync('sha256sum', ['-c', '--quiet', '_verify-trail/SHA256SUMS'], { cwd: inside, encoding: 'utf8' })
     t.equal(sums.stdout + sums.stderr, '', `${name}: the hashes are those of the files`)
   }
@@ -121,6 +142,9 @@ t.test('an export that broke off is gone on with', async (t) => {
   const whole = await verifyTrailCommand(command(at('whole.tar')))
   t.match(whole.stderr, /exported \d+ objects to .*whole\.tar; public keys in .*whole\.public-keys\.json/)
   t.equal(readFileSync(at('whole.public-keys.json'), 'utf8'), readFileSync(keys, 'utf8'))
+  mkdirSync(at('extracted'))
+  execFileSync('tar', ['-xf', at('whole.tar'), '-C', at('extracted')])
+  t.match(audit(at('whole.hashdeep'), at('extracted')), 'Audit passed')
   const { size } = statSync(at('whole.tar'))
   for (const part of [0.9, 0.5, 0.1]) {
     const path = at(`part-${part}.tar`)
@@ -156,6 +180,9 @@ t.test('an export that broke off is gone on with', async (t) => {
   t.match(again.stderr, new RegExp(`going on: ${lines.length - 2} objects`))
   t.strictSame(sameReport(again.stdout), sameReport(whole.stdout))
   t.equal(readFileSync(sums, 'utf8').split('\n').length, lines.length + 2)
+  t.match(audit(at('files.hashdeep'), at('files')), 'Audit passed')
+  appendFileSync(damaged, 'x')
+  t.match(audit(at('files.hashdeep'), at('files')), 'Audit failed')
 })
 
 t.test('out of S3: the tar gives the report of the bucket, byte for byte outside of run and the origin of keys', async (t) => {
@@ -173,7 +200,10 @@ t.test('out of S3: the tar gives the report of the bucket, byte for byte outside
   for (const name of ON_S3) {
     const one = caseOf(name)
     const metadata = caseMetadata(one)
+    const stored = new Set<string>()
     for (const bucket of one.sources) {
+      for (const [key, bytes] of bucketObjects(name, bucket))
+        stored.add(hashdeepLine(storedBytes(bytes), `./${one.sources.length === 1 ? '' : `${bucket}/`}${key}`).trimEnd())
       const objects = [...bucketObjects(name, bucket)].map(([key, bytes]) => {
         const found = metadata?.lookup(bucket, key)
         return [key, { bytes, metadata: found?.kind === 'found' ? found.metadata : {} }] as const
@@ -186,7 +216,20 @@ t.test('out of S3: the tar gives the report of the bucket, byte for byte outside
     const keys = ['--public-keys', join(casePath(name), 'public-keys.json')]
     const sources = one.sources.map((bucket) => `s3://${bucket}`)
     const path = join(scratch, `s3-${name}.tar`)
-    const store = await verifyTrailCommand([...sources, '--endpoint-url', endpointUrl, ...keys, ...range], { env })
+    const listed = join(scratch, `s3-${name}.read.hashdeep`)
+    const store = await verifyTrailCommand(
+      [...sources, '--endpoint-url', endpointUrl, ...keys, ...range, '-o', listed, '--workers', '1'],
+      { env },
+    )
+    const list = readFileSync(listed, 'utf8')
+    const { digests, logFiles } = JSON.parse(store.stdout).summary
+    const lines = list.match(/^(?:## Read from elsewhere: )?\d+,[0-9a-f]{64},.*/gm) ?? []
+    t.ok(lines.length >= digests.valid + logFiles.valid, `${name}: all that was read is listed`)
+    t.strictSame(
+      lines.filter((line) => !line.startsWith('#') && !stored.has(line)),
+      [],
+      `${name}: as it is stored`,
+    )
     const copied = await verifyTrailCommand(
       ['export', ...sources, '-o', path, '--endpoint-url', endpointUrl, ...keys, ...range],
       { env },

@@ -9,12 +9,12 @@ import t from 'tap'
 import type { Result } from '../src/core/results.js'
 import { directorySource } from '../src/index.js'
 import { type AsffFinding, asffFinding } from '../src/reports/asff.js'
-import { formOfName, REPORT_FORMS, type ReportForm, reportWriter } from '../src/reports/forms.js'
+import { formOfName, RESULT_FORMS, type ReportForm, type ResultForm, reportWriter } from '../src/reports/forms.js'
 import { readReport } from '../src/reports/read-report.js'
 import { type Case, casePath, readCases, runCase } from './support/cases.js'
 import { gap, keyUnknown, modified, summary } from './support/results.js'
 
-async function written(form: ReportForm, results: readonly Result[]): Promise<string> {
+async function written(form: ResultForm, results: readonly Result[]): Promise<string> {
   let text = ''
   const stream = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -74,6 +74,7 @@ t.test('a name says its form, the longest ending first', async (t) => {
     ['x.asff.json', 'asff'],
     ['x.emf.json', 'emf'],
     ['verify_trail.prom', 'prometheus'],
+    ['x.hashdeep', 'hashdeep'],
     ['.json', undefined],
     ['json', undefined],
     ['x.pdf', undefined],
@@ -119,7 +120,7 @@ t.test('findings of every code fit each form', async (t) => {
 t.test('a hostile key stays one cell, one attribute, one label', async (t) => {
   const chains = summary('invalid').chains.map((chain) => ({ ...chain, trail: HOSTILE, accountId: HOSTILE }))
   const results: Result[] = [modified(HOSTILE), { ...gap(), trail: HOSTILE }, keyUnknown(HOSTILE), summary('invalid', { chains })]
-  for (const form of REPORT_FORMS) t.notMatch(await written(form, results), steers, form)
+  for (const form of RESULT_FORMS) t.notMatch(await written(form, results), steers, form)
   const [row] = readCsv(await written('csv', results))
   t.match(row?.['object'], /^'=cmd\|/)
   t.notMatch(await written('junit', results), /<x>|]]></)

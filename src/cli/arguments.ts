@@ -1,5 +1,5 @@
 /** The command line, as it is documented in docs/cli.md. Parses; opens and reads nothing. */
-import type { ReportForm } from '../reports/forms.js'
+import type { ResultForm } from '../reports/forms.js'
 import { type AttestCommand, parseAttest } from './attest-arguments.js'
 import type { AwsOptions } from './aws-options.js'
 import { type ClusterCommand, parseCluster } from './cluster-arguments.js'
@@ -46,7 +46,7 @@ export interface VerifyCommand extends AwsOptions, Narrowing {
   readonly concurrency?: number
   readonly workers?: number
   /** The form of the report on stdout. */
-  readonly form: ReportForm
+  readonly form: ResultForm
   readonly outputs: readonly ReportTarget[]
   /** PEM file of the key that seals each JSON report, and the file with its passphrase. */
   readonly sign?: string

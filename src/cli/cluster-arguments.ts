@@ -6,7 +6,7 @@ import { checkRange, type Narrowing, type ReportFlags, type VerifyFlags } from '
 import { given } from './given.js'
 import { checkSources, type PrintCommand, parseWords, usageError } from './parse-words.js'
 import type { ReportRequest } from './report-arguments.js'
-import { reportTargets } from './report-target.js'
+import { resultTargets } from './report-target.js'
 import { didYouMean } from './suggestion.js'
 import { type Place, single, text, wholeNumber } from './values.js'
 
@@ -217,7 +217,7 @@ function parseWork(sources: readonly string[], flags: ClusterFlags, words: reado
 function parseMerge(flags: ClusterFlags): ClusterMergeCommand {
   const { run, output = [], format, json, verbose = false, quiet = false, color, endpointUrl, profile } = flags
   if (run === undefined) throw usageError('cluster merge: of which run? Say with --run ID')
-  const outputs = reportTargets(output, format)
+  const outputs = resultTargets(output, format)
   const form = json ? 'json' : outputs.length === 0 ? 'text' : null
   const results = resultsOf('merge', flags)
   return {

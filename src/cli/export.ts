@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { copyFile, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { VerifyTrailError } from '../errors.js'
 import { RememberedKeys } from '../evidence/copied-keys.js'
 import { copyRest } from '../evidence/copy-rest.js'
@@ -10,10 +11,12 @@ import { CopyingSource } from '../evidence/copying-source.js'
 import { DirectoryTarget } from '../evidence/directory-target.js'
 import type { EvidenceTarget } from '../evidence/evidence-target.js'
 import { rootsOf } from '../evidence/export-format.js'
+import { quotedName } from '../evidence/hashdeep.js'
+import { HashdeepList } from '../evidence/hashdeep-list.js'
 import { TarTarget } from '../evidence/tar-target.js'
 import { formatCounted } from '../reports/quantity.js'
 import type { ExportCommand } from './arguments.js'
-import { type Console, say } from './console.js'
+import { type Console, messageOf, say } from './console.js'
 import { type Evidence, withEvidence } from './evidence.js'
 import { given } from './given.js'
 import { isS3Url } from './sources.js'
@@ -21,6 +24,7 @@ import { type ExitCode, engineOptions, verifyAndReport } from './verify.js'
 import { WrittenFile } from './written-file.js'
 
 const NAMED = 20
+const KEYS = '.public-keys.json'
 
 /** Rejects with VerifyTrailError where nothing can be said, or written. The exit code is that of the verification; 2 where something could not be written. */
 export async function runExport(command: ExportCommand, console: Console): Promise<ExitCode> {
@@ -63,6 +67,7 @@ async function exportEvidence(command: ExportCommand, console: Console, evidence
     })
     if (console.interrupted.aborted) return unfinished(console, code)
     await target.finish(report)
+    await saveHashes(path, target)
     const keyFile = await saveKeys(command, keys)
     return sayDone(command, console, target, keyFile, code)
   } finally {
@@ -76,17 +81,47 @@ function unfinished(console: Console, code: ExitCode): ExitCode {
   return code === 0 ? 3 : code
 }
 
+/** What `hashdeep -a` checks the files of the export against: beside them, since it would find itself among them. */
+async function saveHashes(path: string, target: EvidenceTarget): Promise<void> {
+  const list = new HashdeepList()
+  try {
+    for await (const { name, stored } of target.files()) list.add(`./${name}`, stored)
+    await writeBeside(path, '.hashdeep', list.chunks([`Files of ${quotedName(basename(path))}`]))
+  } finally {
+    list.discard()
+  }
+}
+
+async function writeBeside(path: string, ending: string, chunks: AsyncIterable<string> | Iterable<string>): Promise<string> {
+  const beside = besidePath(path, ending)
+  let file: WrittenFile | undefined
+  try {
+    file = await WrittenFile.create(beside)
+    await pipeline(chunks, file.stream, { end: false })
+    await file.commit()
+    return beside
+  } catch (error) {
+    file?.discard()
+    throw new VerifyTrailError('ERR_EXPORT', `the export is whole, but '${beside}' is missing: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+function besidePath(target: string, ending: string): string {
+  return target.replace(/\/+$/, '').replace(/\.tar$/, '') + ending
+}
+
 /** Beside the export, and not in it: keys inside a source are never trusted. Those that were given as a file are saved as they are. */
 async function saveKeys({ target, verify }: ExportCommand, keys: RememberedKeys | undefined): Promise<string | undefined> {
-  const path = `${target.replace(/\/+$/, '').replace(/\.tar$/, '')}.public-keys.json`
+  const path = besidePath(target, KEYS)
   const { publicKeys } = verify
   if (publicKeys !== undefined && (await stat(publicKeys)).isFile()) {
     if (resolve(publicKeys) !== resolve(path)) await copyFile(publicKeys, path)
     return path
   }
   if (keys === undefined || keys.size === 0) return undefined
-  await WrittenFile.write(path, keys.format())
-  return path
+  return writeBeside(target, KEYS, [keys.format()])
 }
 
 function sayDone(

@@ -1,9 +1,9 @@
 /** The command lines of what works on saved reports. */
-import type { ReportForm } from '../reports/forms.js'
+import type { ResultForm } from '../reports/forms.js'
 import { diffCommand, mergeCommand, reportCommand } from './command-options.js'
 import type { ReportFlags } from './flags.js'
 import { checkSources, type PrintCommand, parseWords, usageError } from './parse-words.js'
-import { type ReportTarget, reportTargets } from './report-target.js'
+import { type ReportTarget, resultForm, resultTargets } from './report-target.js'
 
 /** `verify-trail report` */
 export interface ReportCommand {
@@ -11,7 +11,7 @@ export interface ReportCommand {
   /** The saved report. */
   readonly source: string
   /** The form of what goes to stdout; null where files were asked for. */
-  readonly form: ReportForm | null
+  readonly form: ResultForm | null
   readonly outputs: readonly ReportTarget[]
   readonly verbose: boolean
   readonly quiet: boolean
@@ -46,8 +46,9 @@ export function parseReport(words: readonly string[]): ReportCommand | PrintComm
   const { output = [], format, verbose = false, quiet = false, color } = command.opts<ReportFlags>()
   const [source, ...more] = command.args
   if (source === undefined || more.length > 0) throw usageError('give one report: verify-trail report report.json -o report.html')
-  if (output.length === 0) return { command: 'report', source, form: format ?? 'text', outputs: [], verbose, quiet, color }
-  return { command: 'report', source, form: null, outputs: reportTargets(output, format), verbose, quiet, color }
+  if (output.length === 0)
+    return { command: 'report', source, form: resultForm(format ?? 'text'), outputs: [], verbose, quiet, color }
+  return { command: 'report', source, form: null, outputs: resultTargets(output, format), verbose, quiet, color }
 }
 
 export function parseMerge(words: readonly string[]): MergeCommand | PrintCommand {
@@ -59,7 +60,7 @@ export function parseMerge(words: readonly string[]): MergeCommand | PrintComman
   const reports = command.args
   if (reports.length === 0) throw usageError('no report: give those of all shards: verify-trail merge shard-1.json shard-2.json')
   checkSources(reports)
-  const outputs = reportTargets(output, format)
+  const outputs = resultTargets(output, format)
   const form = json ? 'json' : outputs.length === 0 ? 'text' : null
   return { command: 'merge', words: ['merge', ...words], reports, form, outputs, verbose, quiet, color }
 }

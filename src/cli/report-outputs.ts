@@ -1,9 +1,9 @@
 import type { Writable } from 'node:stream'
-import type { Result } from '../core/results.js'
-import { type ReportForm, reportWriter } from '../reports/forms.js'
-import type { ReportWriter } from '../reports/report.js'
+import type { Result, Summary } from '../core/results.js'
+import type { ReadList } from '../evidence/read-list.js'
+import { type ReportForm, type ResultForm, reportWriter } from '../reports/forms.js'
+import { type ReportWriter, Sink } from '../reports/report.js'
 import { terminalReport } from '../reports/terminal.js'
-import type { TextReportOptions } from '../reports/text.js'
 import { type Console, messageOf, say, showsColours, systemCode, terminalLook } from './console.js'
 import type { ReportRequest } from './report-arguments.js'
 import { WrittenFile } from './written-file.js'
@@ -34,18 +34,25 @@ export class ReportOutputs {
     this.#onAllGone = onAllGone
   }
 
-  /** `onAllGone` is called when no report is left to write: the readers have gone away. `stdout`: what stands for the console's. */
+  /**
+   * `onAllGone` is called when no report is left to write: the readers have gone away. `stdout`: what stands for the console's;
+   * `readList`: where a list of what is read was asked for.
+   */
   static async open(
     command: ReportRequest,
     console: Console,
     onAllGone: () => void,
-    stdout: Writable = console.stdout,
+    { stdout = console.stdout, readList }: { readonly stdout?: Writable; readonly readList?: ReadList | undefined } = {},
   ): Promise<ReportOutputs> {
     const outputs = new ReportOutputs(console, onAllGone)
     const { form: stdoutForm, verbose } = command
     if (stdoutForm !== null)
       outputs.#open.push({ name: 'stdout', form: stdoutForm, writer: writerFor(command, stdoutForm, console, stdout) })
-    for (const { path, form } of command.outputs) await outputs.#openFile(path, form, { verbose })
+    for (const { path, form } of command.outputs) {
+      const writer = (stream: Writable): ReportWriter =>
+        form === 'hashdeep' ? readListReport(stream, readList) : reportWriter(form, stream, { verbose })
+      await outputs.#openFile(path, form, writer)
+    }
     return outputs
   }
 
@@ -90,10 +97,10 @@ export class ReportOutputs {
     }
   }
 
-  async #openFile(path: string, form: ReportForm, options: TextReportOptions): Promise<void> {
+  async #openFile(path: string, form: ReportForm, writer: (stream: Writable) => ReportWriter): Promise<void> {
     try {
       const file = await WrittenFile.create(path)
-      this.#open.push({ name: path, form, writer: reportWriter(form, file.stream, options), file })
+      this.#open.push({ name: path, form, writer: writer(file.stream), file })
     } catch (error) {
       this.failed = true
       say(this.#console, `the report ${path} will be missing: ${messageOf(error)}`)
@@ -113,9 +120,33 @@ export class ReportOutputs {
 }
 
 /** Someone who looks on gets what fits a screen, unless all or next to nothing was asked for; a pipe gets the whole. */
-function writerFor({ verbose, quiet, color }: ReportRequest, form: ReportForm, console: Console, stdout: Writable): ReportWriter {
+function writerFor({ verbose, quiet, color }: ReportRequest, form: ResultForm, console: Console, stdout: Writable): ReportWriter {
   const coloured = color && showsColours(console.stdout)
   const look = terminalLook(console)
   if (form !== 'text' || look === undefined || verbose || quiet) return reportWriter(form, stdout, { verbose, quiet, coloured })
   return terminalReport(stdout, { ...look, coloured })
+}
+
+/** What was read is known when all was: the run's end is where it is written. */
+function readListReport(stream: Writable, list: ReadList | undefined): ReportWriter {
+  const sink = new Sink(stream)
+  let summary: Summary | undefined
+  return {
+    write(result) {
+      if (result.kind === 'summary') summary = result
+    },
+    async end() {
+      if (list !== undefined && summary !== undefined)
+        for await (const chunk of list.chunks(remarksOn(summary))) await sink.write(chunk)
+      await sink.end()
+    },
+  }
+}
+
+function remarksOn({ run }: Summary): string[] {
+  const { digests = 0, logFiles = 0 } = run.state?.carriedOver ?? {}
+  return [
+    ...(run.interrupted ? ['The run was interrupted: not all was read'] : []),
+    ...(digests + logFiles === 0 ? [] : [`${digests + logFiles} objects were read by earlier runs, and not again`]),
+  ]
 }

@@ -1,7 +1,15 @@
 /** Which report file in which form: `-o FILE`, `-o FORM:FILE`, `--format FORM`. */
 import { InvalidArgumentError } from 'commander'
 import { VerifyTrailError } from '../errors.js'
-import { FORM_ENDINGS, formOfName, isReportForm, REPORT_FORMS, type ReportForm } from '../reports/forms.js'
+import {
+  FORM_ENDINGS,
+  formOfName,
+  isReportForm,
+  REPORT_FORMS,
+  RESULT_FORMS,
+  type ReportForm,
+  type ResultForm,
+} from '../reports/forms.js'
 import { didYouMean } from './suggestion.js'
 import { plainValue } from './values.js'
 
@@ -49,6 +57,20 @@ export function reportTargets(files: readonly NamedOutput[], format: ReportForm 
       `the name '${path}' does not say its form: end it in ${endings.join(', ')}, or give FORM:FILE, of ${NAMES}${OF_AWS_CLI.test(path) ? `; for a report on stdout there is --json` : ''}`,
     )
   })
+}
+
+/** As `reportTargets`, where there are only results to make the files from. */
+export function resultTargets(files: readonly NamedOutput[], format: ReportForm | undefined): ReportTarget[] {
+  return reportTargets(files, format).map(({ path, form }) => ({ path, form: resultForm(form) }))
+}
+
+/** Throws `ERR_INVALID_OPTION` for what no report holds. */
+export function resultForm(form: ReportForm): ResultForm {
+  if (form !== 'hashdeep') return form
+  throw new VerifyTrailError(
+    'ERR_INVALID_OPTION',
+    `hashdeep lists what a run reads, which is in no report: give it to the run itself. Here there is ${RESULT_FORMS.join(', ')}`,
+  )
 }
 
 function fileName(path: string): string {

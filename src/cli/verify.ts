@@ -2,6 +2,7 @@ import { isAbsolute, relative, resolve, sep } from 'node:path'
 import type { Result, Summary } from '../core/results.js'
 import { type Progress, type VerifyTrailOptions, verifyTrail } from '../engine/verify-trail.js'
 import { VerifyTrailError } from '../errors.js'
+import { ReadList } from '../evidence/read-list.js'
 import { verdictLine } from '../reports/text-summary.js'
 import type { StateFile } from '../state/state-file.js'
 import type { VerifyCommand } from './arguments.js'
@@ -106,23 +107,26 @@ export async function verifyAndReport(
   const signal = AbortSignal.any([console.interrupted, readersGone.signal])
   const display = showProgress(console, command.progress && !command.quiet)
   const stdout = console.stdout.isTTY === true ? display.above(console.stdout) : console.stdout
-  const outputs = await ReportOutputs.open(command, console, () => readersGone.abort(), stdout)
+  const readList = command.outputs.some(({ form }) => form === 'hashdeep') ? new ReadList(options.sources) : undefined
+  const outputs = await ReportOutputs.open(command, console, () => readersGone.abort(), { stdout, readList })
   const seen: Seen = { invalid: false }
   try {
     const onProgress = (progress: Progress) => display.update(progress)
-    const results = verifyTrail({ ...options, signal, onProgress })
+    const results = verifyTrail({ ...options, ...(readList && { sources: readList.sources }), signal, onProgress })
     await writeAll(results, outputs, seen)
   } catch (error) {
     display.stop()
     // After a disagreement the report is whole, and says so.
     if (seen.summary?.run.disagreement === undefined) {
       await outputs.discard()
+      readList?.discard()
       if (!signal.aborted || error instanceof VerifyTrailError) throw error
       return endedEarly(console, outputs, seen)
     }
   }
   display.stop()
   await outputs.complete()
+  readList?.discard()
   const { summary } = seen
   if (seal !== undefined && summary !== undefined) await outputs.also(outputs.jsonReports, (path) => seal.write(path, summary))
   if (state !== undefined && isDone(summary) && !outputs.failed) await endState(state, outputs.jsonReports)

@@ -1,7 +1,7 @@
 /** One log file: what digests claim of it against what was measured. */
 import type { Observation } from './finding.js'
 import type { UnreadableReason } from './findings.js'
-import type { Measurement } from './measurement.js'
+import type { Measurement, StoredBytes } from './measurement.js'
 import type { LogFileStatus } from './results.js'
 
 /** What a digest says of a log file, and what that digest is worth. */
@@ -17,7 +17,14 @@ export interface StandingClaim {
 
 /** What was found where the claim points: one fact for each copy. */
 export type CopyFact =
-  | { readonly kind: 'measured'; readonly measurement: Measurement; readonly live: boolean; readonly identity?: string }
+  | {
+      readonly kind: 'measured'
+      readonly measurement: Measurement
+      readonly live: boolean
+      readonly identity?: string
+      /** Where they are asked for; null where it was not read to its end. */
+      readonly stored?: StoredBytes | null
+    }
   | { readonly kind: 'missing' }
   | { readonly kind: 'unreadable'; readonly reason: UnreadableReason; readonly detail?: string }
 

@@ -46,3 +46,10 @@ export interface TooLarge {
 }
 
 export type Measurement = Measured | TooLarge
+
+/** An object's bytes as stored, all of them. */
+export interface StoredBytes {
+  readonly bytes: number
+  /** Lower-case hex. */
+  readonly sha256: string
+}

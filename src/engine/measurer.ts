@@ -2,7 +2,7 @@
 import { Disagreement } from '../core/disagreement.js'
 import type { CopyFact } from '../core/judge-log-file.js'
 import type { Measurement } from '../core/measurement.js'
-import { BodyError, type ReadAnswer, type Source } from '../sources/source.js'
+import { BodyError, type ReadAnswer, type ReadObject, type Source } from '../sources/source.js'
 import { type Measuring, ONCE, TWICE } from './double-check.js'
 
 /** Runs a read when there is room for one more. */
@@ -79,20 +79,21 @@ export class ReadObjectToMeasure {
   /** Measures what a read answered. A body that breaks off says nothing about the object. */
   measure(answer: ReadAnswer): Promise<CopyFact> | CopyFact {
     if (answer.kind !== 'object') return answer
-    const { body, identity } = answer
+    const { body } = answer
     try {
       const measured =
         body instanceof Uint8Array ? this.#measuring.bytes(body, this.#limit) : this.#measuring.chunks(body, this.#limit)
-      if (measured instanceof Promise) return measured.then((measurement) => this.#fact(measurement, identity), this.#failed)
-      return this.#fact(measured, identity)
+      if (measured instanceof Promise) return measured.then((measurement) => this.#fact(measurement, answer), this.#failed)
+      return this.#fact(measured, answer)
     } catch (error) {
       return this.#failed(error)
     }
   }
 
-  #fact(measurement: Measurement, identity: string | undefined): CopyFact {
+  #fact(measurement: Measurement, { identity, stored }: ReadObject): CopyFact {
     const fact = { kind: 'measured' as const, measurement, live: this.#live }
-    return identity === undefined ? fact : { ...fact, identity }
+    if (identity === undefined && stored === undefined) return fact
+    return { ...fact, ...(identity === undefined ? {} : { identity }), ...(stored === undefined ? {} : { stored: stored() }) }
   }
 
   readonly #failed = (error: unknown): CopyFact => {

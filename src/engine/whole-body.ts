@@ -16,7 +16,7 @@ export type Carried = Pick<ReadObject, 'metadata' | 'metadataFrom' | 'unusableMe
 /** Reads the body of an answer. One that breaks off says nothing about the object. */
 export async function readWhole(answer: ReadAnswer, limit: number): Promise<WholeAnswer> {
   if (answer.kind !== 'object') return answer
-  const { body, kind: _, ...carried } = answer
+  const { body, kind: _, sidecar: _sidecar, stored: _stored, ...carried } = answer
   if (body instanceof Uint8Array) return { kind: 'object', bytes: body, carried }
   const chunks: Uint8Array[] = []
   let length = 0

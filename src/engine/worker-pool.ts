@@ -119,8 +119,16 @@ export class WorkerPool implements Measurer {
     return new ReadObjectToMeasure(source, key, this.#options).measure(read ?? (await source.read(key, options)))
   }
 
-  #ask(address: SourceAddress, { key, size }: CopyToMeasure, isFetched: boolean): Promise<Answer> {
-    return new Promise((done, stop) => {
+  #ask(address: SourceAddress, { source, key, size }: CopyToMeasure, isFetched: boolean): Promise<Answer> {
+    return new Promise((resolve, stop) => {
+      const done = (answer: Answer): void => {
+        try {
+          if (answer.kind === 'measured' && answer.stored !== undefined) source.readElsewhere?.(key, answer.stored)
+          resolve(answer)
+        } catch (error) {
+          stop(error)
+        }
+      }
       this.#queue.push({ copy: { address, key, size }, done, stop, isFetched, failures: 0 })
       this.#flushSoon()
     })

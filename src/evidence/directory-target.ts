@@ -22,7 +22,7 @@ import { VerifyTrailError } from '../errors.js'
 import { OBJECTS_FOLDER } from '../sources/export-records.js'
 import { isSafeKey, SIDECAR_SUFFIX, SYSTEM_FILES } from '../sources/object-names.js'
 import { BodyError, type ReadAnswer, type ReadObject } from '../sources/source.js'
-import { type EvidenceTarget, keyHash, sumLine, writableMetadata } from './evidence-target.js'
+import { type EvidenceFile, type EvidenceTarget, keyHash, sumLine, writableMetadata } from './evidence-target.js'
 import { MANIFEST, REPORT } from './export-format.js'
 
 const WHOLE_LIMIT = 8 * 1024 * 1024
@@ -51,10 +51,17 @@ export class DirectoryTarget implements EvidenceTarget {
     const sums = join(path, DONE_SUMS)
     if (!existsSync(sums)) return target
     const kept: string[] = []
+    const changed = new Set<string>()
     for await (const line of createInterface({ input: createReadStream(sums) })) {
-      const [, hash, name] = /^([0-9a-f]{64}) {2}(.+)$/.exec(line) ?? []
-      if (hash === undefined || name === undefined || (await sha256Of(join(path, name))) !== hash) continue
+      const { sha256, name } = parseSumLine(line)
+      // A file of metadata is written, and listed, before its object.
+      if (changed.has(name + SIDECAR_SUFFIX)) continue
+      if ((await sha256Of(join(path, name))) !== sha256) {
+        changed.add(name)
+        continue
+      }
       kept.push(`${line}\n`)
+      if (name.endsWith(SIDECAR_SUFFIX)) continue
       target.#done.add(keyHash(name))
       target.before++
     }
@@ -114,7 +121,7 @@ export class DirectoryTarget implements EvidenceTarget {
     mkdirSync(dirname(path), { recursive: true })
     if (existsSync(path)) rmSync(path)
     const own = Object.fromEntries(writableMetadata(metadata))
-    if (isOfCloudTrail(own)) writeFileSync(path + SIDECAR_SUFFIX, `${JSON.stringify({ Metadata: own })}\n`)
+    if (isOfCloudTrail(own)) this.#writeSidecar(key + SIDECAR_SUFFIX, `${JSON.stringify({ Metadata: own })}\n`)
     const hash = createHash('sha256')
     const partial = join(this.#path, OBJECTS_FOLDER, 'partial')
     const file = openSync(partial, 'w')
@@ -130,6 +137,12 @@ export class DirectoryTarget implements EvidenceTarget {
     return hash.digest('hex')
   }
 
+  #writeSidecar(name: string, text: string): void {
+    writeFileSync(join(this.#path, name), text)
+    const sha256 = createHash('sha256').update(text).digest('hex')
+    appendFileSync(join(this.#path, DONE_SUMS), sumLine(sha256, name))
+  }
+
   async finish(report: string): Promise<void> {
     await this.#last
     copyFileSync(report, join(this.#path, REPORT))
@@ -139,7 +152,26 @@ export class DirectoryTarget implements EvidenceTarget {
     renameSync(sums, join(this.#path, MANIFEST))
   }
 
+  async *files(): AsyncGenerator<EvidenceFile> {
+    const manifest = join(this.#path, MANIFEST)
+    yield this.#file(MANIFEST, (await sha256Of(manifest)) ?? '')
+    for await (const line of createInterface({ input: createReadStream(manifest) })) {
+      const { sha256, name } = parseSumLine(line)
+      yield this.#file(name, sha256)
+    }
+  }
+
+  #file(name: string, sha256: string): EvidenceFile {
+    return { name, stored: { bytes: statSync(join(this.#path, name)).size, sha256 } }
+  }
+
   close(): void {}
+}
+
+/** A line that we wrote, of a name that needs no escapes; of another, a name that no file has. */
+function parseSumLine(line: string): { readonly sha256: string; readonly name: string } {
+  const [, sha256 = '', name = ''] = /^([0-9a-f]{64}) {2}(.+)$/.exec(line) ?? []
+  return { sha256, name }
 }
 
 /** What a file may be called anywhere, and what an export's reader takes for an object. */

@@ -1,6 +1,13 @@
 /** Where an export is written to. Keys begin with the folder of their source; they are attacker-chosen. */
 import { createHash } from 'node:crypto'
+import type { StoredBytes } from '../core/measurement.js'
 import type { ReadAnswer } from '../sources/source.js'
+
+/** A file of an export. */
+export interface EvidenceFile {
+  readonly name: string
+  readonly stored: StoredBytes
+}
 
 export interface EvidenceTarget {
   has(key: string): boolean
@@ -13,6 +20,8 @@ export interface EvidenceTarget {
   copy(key: string, answer: ReadAnswer): Promise<ReadAnswer>
   /** Adds the report and the hashes of all that was copied. */
   finish(report: string): Promise<void>
+  /** All files of the export, once it is whole: as they are named where a tar was extracted. */
+  files(): Iterable<EvidenceFile> | AsyncIterable<EvidenceFile>
   close(): void
   /** How many objects a former run had copied, and how many this one did. */
   readonly before: number

@@ -27,8 +27,8 @@ export function rootsOf(
   })
 }
 
-/** The name of a member: the key, where no tool that extracts it would be led elsewhere. */
+/** The name of a member: the key, where no tool that extracts it would be led elsewhere, and where it fits a line of a list of files. */
 export function memberName(key: string): string {
-  if (isSafeKey(key) && !key.endsWith('/') && !key.startsWith(OBJECTS_FOLDER)) return key
+  if (isSafeKey(key) && !/[\n\r]/.test(key) && !key.endsWith('/') && !key.startsWith(OBJECTS_FOLDER)) return key
   return `${OBJECTS_FOLDER}objects/${createHash('sha256').update(key).digest('hex')}`
 }

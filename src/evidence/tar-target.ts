@@ -13,7 +13,7 @@ import {
   SHA256,
 } from '../sources/export-records.js'
 import { BodyError, type ReadAnswer, type ReadObject } from '../sources/source.js'
-import { type EvidenceTarget, keyHash, sumLine, writableMetadata } from './evidence-target.js'
+import { type EvidenceFile, type EvidenceTarget, keyHash, sumLine, writableMetadata } from './evidence-target.js'
 import { MANIFEST, memberName, REPORT } from './export-format.js'
 import { type Records, TarFile, type WrittenMember } from './tar-file.js'
 
@@ -112,6 +112,11 @@ export class TarTarget implements EvidenceTarget {
     await this.#tar.addChunks(MANIFEST, {}, this.#sums())
     this.#tar.finish()
     renameSync(partial(this.#path), this.#path)
+  }
+
+  *files(): Generator<EvidenceFile> {
+    for (const { name, records, size } of this.#tar.members())
+      yield { name, stored: { bytes: size, sha256: records[SHA256] ?? '' } }
   }
 
   *#sums(): Generator<Uint8Array> {

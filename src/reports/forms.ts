@@ -24,6 +24,7 @@ export type ReportForm =
   | 'asff'
   | 'prometheus'
   | 'emf'
+  | 'hashdeep'
 
 /** The endings of file names that ask for each form. Where several fit, the longest decides: `coverage.csv` is no `.csv`. */
 export const FORM_ENDINGS: Readonly<Record<ReportForm, readonly string[]>> = {
@@ -38,10 +39,16 @@ export const FORM_ENDINGS: Readonly<Record<ReportForm, readonly string[]>> = {
   asff: ['.asff.json'],
   prometheus: ['.prom'],
   emf: ['.emf.json'],
+  hashdeep: ['.hashdeep'],
 }
 
 /** All forms, by name. */
 export const REPORT_FORMS: readonly ReportForm[] = Object.keys(FORM_ENDINGS).filter(isReportForm)
+
+/** The forms that are made from results. `hashdeep` lists what is read while there is a run, and is in no report. */
+export type ResultForm = Exclude<ReportForm, 'hashdeep'>
+
+export const RESULT_FORMS: readonly ResultForm[] = REPORT_FORMS.filter((form) => form !== 'hashdeep')
 
 export function isReportForm(name: string): name is ReportForm {
   return Object.hasOwn(FORM_ENDINGS, name)
@@ -61,7 +68,7 @@ export function formOfName(name: string): ReportForm | undefined {
 }
 
 /** A writer of the form. `options` are of the text alone. */
-export function reportWriter(form: ReportForm, stream: Writable, options: TextReportOptions = {}): ReportWriter {
+export function reportWriter(form: ResultForm, stream: Writable, options: TextReportOptions = {}): ReportWriter {
   switch (form) {
     case 'text':
       return textReport(stream, options)

@@ -57,9 +57,9 @@ export async function archiveSource(path: string, options: ArchiveOptions = {}):
   }
 }
 
-/** For worker threads, which share the process's files: the archive that another thread has open. */
+/** For worker threads, which share the process's files: the archive that another thread has open, and closes. */
 export async function sharedArchive(archive: SharedArchive, index: PackedIndex, members: number, count: number): Promise<Source> {
-  return new ArchiveSource(archive, new ArchiveIndex(index, members, count))
+  return new ArchiveSource(archive, new ArchiveIndex(index, members, count), 'shared')
 }
 
 interface OpenBytes {
@@ -211,9 +211,10 @@ class ArchiveSource implements Source {
   readonly #archive: SharedArchive
   readonly #index: ArchiveIndex
   readonly #reader: ArchiveReader
-  #closed = false
+  #closed: boolean
 
-  constructor(archive: SharedArchive, index: ArchiveIndex) {
+  constructor(archive: SharedArchive, index: ArchiveIndex, file: 'own' | 'shared' = 'own') {
+    this.#closed = file === 'shared'
     this.name = archive.name
     this.path = pathOf(archive.name)
     this.#archive = archive

@@ -21,14 +21,21 @@ export function deliveredNames(key: string): string[] {
  * have; `read`: reads a file.
  */
 export function withSidecar(object: ReadObject, names: readonly string[], read: (key: string) => ReadAnswer): ReadObject {
+  let found = object
   for (const name of names) {
     const answer = read(name + SIDECAR_SUFFIX)
     if (answer.kind === 'missing') continue
     const metadata = metadataIn(answer, name)
-    if (typeof metadata === 'string') return { ...object, unusableMetadata: metadata }
-    if (isOfCloudTrail(metadata)) return { ...object, metadata, metadataFrom: 'sidecar' }
+    found = { ...object, ...sidecarOf(answer, name) }
+    if (typeof metadata === 'string') return { ...found, unusableMetadata: metadata }
+    if (isOfCloudTrail(metadata)) return { ...found, metadata, metadataFrom: 'sidecar' }
   }
-  return object
+  return found
+}
+
+function sidecarOf(answer: ReadAnswer, name: string): Pick<ReadObject, 'sidecar'> {
+  if (answer.kind !== 'object' || !(answer.body instanceof Uint8Array)) return {}
+  return { sidecar: { key: name + SIDECAR_SUFFIX, bytes: answer.body } }
 }
 
 /** A string says why there is none. */

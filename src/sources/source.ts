@@ -1,5 +1,6 @@
 /** Where bytes come from. A source decides nothing about validity; it tells what is there, or that it could not look. */
 import type { UnreadableReason } from '../core/findings.js'
+import type { StoredBytes } from '../core/measurement.js'
 
 /** An object in a listing. `key` is attacker-chosen. */
 export interface ListedObject {
@@ -48,6 +49,10 @@ export interface ReadObject {
   readonly metadataFrom?: 'tar' | 'xattr' | 'sidecar' | 'file'
   /** Why what should be metadata of the object is none: a file beside it that cannot be read as such. */
   readonly unusableMetadata?: string
+  /** The file beside it that was read for its metadata. */
+  readonly sidecar?: { readonly key: string; readonly bytes: Uint8Array }
+  /** Of a source that sums up what is read: ask once the body was read; null where that was not to its end. */
+  readonly stored?: () => StoredBytes | null
 }
 
 /** A read answered that there is no such object. Never said from a listing alone. */
@@ -205,6 +210,8 @@ export interface Source {
     options: ReadOptions,
     there: (address: SourceAddress) => Promise<T>,
   ): Promise<{ readonly kind: 'done'; readonly result: T } | ReadAnswer>
+  /** Told what `ReadObject.stored` said to another thread, which read the object from the source at `address`. */
+  readElsewhere?(key: string, stored: StoredBytes | null): void
   /** Files ignored as the operating system's or as metadata sidecars, so far. */
   readonly ignored?: number
   /** Frees what it holds open. Not called by a run: whoever opened a source closes it. */

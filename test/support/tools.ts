@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** Whether a tool of `tools.sh` is here; in CI it is an error where none is. */
-export function hasTool(tool: 'bsdtar' | 'zip' | 'setfattr' | 'bash' | 'zsh' | 'fish' | 'mandoc'): boolean {
+export function hasTool(tool: 'bsdtar' | 'zip' | 'setfattr' | 'hashdeep' | 'bash' | 'zsh' | 'fish' | 'mandoc'): boolean {
   if (isHere(tool)) return true
   if (process.getuid?.() === 0) spawnSync('bash', [fileURLToPath(new URL('tools.sh', import.meta.url))], { stdio: 'ignore' })
   if (isHere(tool)) return true
