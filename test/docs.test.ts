@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync } from 'n
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { COMMANDS } from '../src/cli/commands.js'
 import { FINDING_VERDICTS, type FindingCode } from '../src/core/findings.js'
 import { readCases, storedObjects } from './support/cases.js'
 import { BARE_ENVIRONMENT, BARE_NODE, MAIN, ROOT, verifyTrailCommand } from './support/command.js'
@@ -99,6 +100,13 @@ t.test('the queries of docs/reports.md answer, where their tools are', async (t)
       else t.match(answer, { stdout: /LOG_FILE_MODIFIED|missing/ }, query)
     }
   }
+})
+
+t.test('the pages name every option', (t) => {
+  const pages = PAGES.map(page).join('\n')
+  for (const [name, make] of COMMANDS)
+    for (const { long } of make().options) t.ok(long === '--version' || pages.includes(`${long}`), `${name} ${long}`)
+  t.end()
 })
 
 t.test('docs/findings.md has a heading for each code, with its verdict', async (t) => {

@@ -274,6 +274,23 @@ t.test('with --by-name the folders of an export do not count; without it they do
   t.match(byName.summary.notChecked.join('\n'), /the folders of 5 files were not looked at/)
 })
 
+t.test('an export gives the same report wherever it lies', async (t) => {
+  const demo = caseOf('demo')
+  const as = (name: string) =>
+    runCase(demo, [memorySource({ name, objects: caseObjects(join(casePath('demo'), BUCKET)) })], {
+      metadata: caseMetadata(demo),
+    })
+  const flat = asLaidOut(demo, base, false).files
+  const strayed = new Map([...flat, ['strange_CloudTrail_name.json.gz', gzipSync('{}')]])
+  const flatAs = (name: string) => runCase(demo, [memorySource({ name, objects: strayed })], { metadata: caseMetadata(demo) })
+  for (const run of [as, flatAs]) {
+    const [here, there] = [await run('/cases/4711/copy'), await run('./mnt')]
+    t.strictSame({ ...there.summary, run: null }, { ...here.summary, run: null })
+    t.strictSame(there.findings, here.findings)
+    t.notMatch(JSON.stringify({ ...here.summary, run: null }), '4711')
+  }
+})
+
 t.test('by name: two buckets in one AWSLogs/, copies, other files, hostile names', async (t) => {
   const two = caseOf('two-trails-two-buckets')
   const asIs = await Promise.all(two.sources.map((bucket) => directorySource(join(casePath(two.name), bucket))))
@@ -292,7 +309,7 @@ t.test('by name: two buckets in one AWSLogs/, copies, other files, hostile names
     'unverified',
     'what may have lain among the log files, under a name of its own, is not passed over',
   )
-  t.match(strayed.findings, [{ code: 'LOG_FILE_UNCOVERED', object: 'flat/evil.json.gz', reason: 'no-chain' }])
+  t.match(strayed.findings, [{ code: 'LOG_FILE_UNCOVERED', object: 'evil.json.gz', reason: 'no-chain' }])
   const equal = await runCase(plain, [memorySource({ name: 'flat', objects: copied })], { metadata: caseMetadata(plain) })
   t.equal(equal.summary.verdict, 'valid', 'copies that are equal are one')
   t.match(equal.summary.notChecked.join('\n'), /1 other files, whose names are none that CloudTrail gives/)

@@ -165,11 +165,11 @@ export class NamedSource implements Source {
     if (inner.readNow !== undefined) this.readNow = (key, options) => this.#readNow(key, options)
   }
 
-  /** For the report: what this run does not prove. */
-  get sentence(): string {
+  /** For the report, in which it is called `label`: what this run does not prove. */
+  sentence(label: string): string {
     const { size, others } = this.#about
     const rest = others === 0 ? '' : ` ${others} other files, whose names are none that CloudTrail gives, were not looked at.`
-    return `In ${this.name}, the folders of ${size} files were not looked at: their places are those that their names and the digests say.${rest}`
+    return `In ${label}, the folders of ${size} files were not looked at: their places are those that their names and the digests say.${rest}`
   }
 
   get ignored(): number {

@@ -3,6 +3,7 @@ import type { Source } from '../sources/source.js'
 import { byName, type NamedSource } from './by-name.js'
 import { type Discovery, discover } from './discover.js'
 import type { ResolvedOptions } from './options.js'
+import { foundAs, sourceLabel } from './source-label.js'
 
 export interface Found {
   readonly discovery: Discovery
@@ -29,7 +30,7 @@ export async function find(options: ResolvedOptions, signal: AbortSignal): Promi
       sources.map((source) => rebuilt.get(source) ?? source),
       { accountIds, regions, signal },
     ),
-    byName: all.map(([, { sentence }]) => sentence),
-    strays: all.flatMap(([source, { strays }]) => strays.map((stray) => `${source.name}/${stray}`)),
+    byName: all.map(([source, named]) => named.sentence(sourceLabel(source, sources))),
+    strays: all.flatMap(([source, { strays }]) => strays.map((stray) => foundAs(source, stray, sources))),
   }
 }

@@ -28,6 +28,7 @@ import type { CopyToMeasure } from './measurer.js'
 import { mergePages } from './merge-pages.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
+import { sourceLabel } from './source-label.js'
 
 /** An object of the listing, under its original bucket and key. */
 interface Listed {
@@ -316,7 +317,7 @@ class LogWalk {
     for (const { source, key: at } of this.#run.places.perhaps(bucket, key)) {
       const copy = await this.#run.measurer.measure({ source, key: at, size: undefined })
       if (copy.kind === 'missing') continue
-      const detail = `${source.name} has a ${at}, and may be a part of any bucket: --bucket ${bucket} says that it is of this one`
+      const detail = `${sourceLabel(source, this.#run.options.sources)} has a ${at}, and may be a part of any bucket: --bucket ${bucket} says that it is of this one`
       return { kind: 'unreadable', reason: 'bucket-not-given', detail: detail.slice(0, MOST_DETAIL) }
     }
     return { kind: 'missing' }

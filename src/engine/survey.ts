@@ -7,12 +7,14 @@ import type { RangeRequest } from '../core/chain-range.js'
 import { checkSignature, type DigestContent } from '../core/check-digest.js'
 import { DELIVERY_DELAY, NAME_TOLERANCE } from '../core/coverage.js'
 import { VerifyTrailError } from '../errors.js'
+import type { Source } from '../sources/source.js'
 import { type DigestListings, digestDays, type NamedDigest } from './digest-listing.js'
 import type { Discovery } from './discover.js'
 import { mapInOrder } from './in-order.js'
 import type { ResolvedOptions } from './options.js'
 import type { Place } from './places.js'
 import type { DigestReader } from './read-digest.js'
+import { sourceLabel } from './source-label.js'
 
 export interface SurveyContext {
   readonly options: ResolvedOptions
@@ -238,7 +240,7 @@ class Surveyor {
       all.filter((place) => !this.#votes.has(place)),
       all,
     )
-    return all.flatMap(placeSentence)
+    return all.flatMap((place) => placeSentence(place, this.#context.options.sources))
   }
 }
 
@@ -298,10 +300,11 @@ function refuseReplica(place: Place, seen: ReadonlySet<string>): void {
   throw new VerifyTrailError('ERR_REPLICA', message)
 }
 
-function placeSentence(place: Place): string[] {
+function placeSentence(place: Place, sources: readonly Source[]): string[] {
   const original = `s3://${place.bucket}/${place.prefix}AWSLogs/`
   const said = place.source.original?.(place.root)
-  const [name, root] = said === undefined ? [place.source.name, place.root] : [`s3://${said.bucket}`, said.prefix]
+  const [name, root] =
+    said === undefined ? [sourceLabel(place.source, sources), place.root] : [`s3://${said.bucket}`, said.prefix]
   const found = `${name}${root === '' ? '' : ` (${root})`}`
   if (place.origin === 'inferred') {
     return [
@@ -309,6 +312,6 @@ function placeSentence(place: Place): string[] {
     ]
   }
   if (place.origin === 'guessed') return [`Which bucket ${found} is a copy of is not known: no digest in it is proven.`]
-  if (place.origin === 'given') return [`${found} was verified as the relocated ${original}, as given with --bucket.`]
+  if (place.origin === 'given') return [`As given with --bucket, ${found} was verified as the relocated ${original}.`]
   return []
 }

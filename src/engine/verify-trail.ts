@@ -11,6 +11,7 @@ import type { Result, ShardPart, StateUse, Summary } from '../core/results.js'
 import { formatTime } from '../core/time.js'
 import { deliveredHours, trailSentences } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
+import type { Source } from '../sources/source.js'
 import { VERSION } from '../version.js'
 import { SpoolBudget } from './claim-spool.js'
 import { DigestListings } from './digest-listing.js'
@@ -32,6 +33,7 @@ import { RunTotals } from './run-totals.js'
 import { runScope, type ScopeEnd, type ScopeResult } from './scope-run.js'
 import { shardOf } from './shard.js'
 import { ShardAtWork, shardSentence } from './shard-part.js'
+import { foundAs } from './source-label.js'
 import { survey } from './survey.js'
 import { WorkerPool } from './worker-pool.js'
 
@@ -132,7 +134,8 @@ class Verification {
     const run = await this.#prepare(discovery, scopes)
     const wanted = wantedOf(run)
     this.#shard = ofShard && new ShardAtWork(this.#options, ofShard, wanted)
-    if (ofShard === undefined || ofShard.index === 1) yield [...unreadableFolders(discovery), ...strays.map(strayFinding)]
+    if (ofShard === undefined || ofShard.index === 1)
+      yield [...unreadableFolders(discovery, this.#options.sources), ...strays.map(strayFinding)]
     const ahead = run.live ? SCOPES_AHEAD : 1
     yield* concatInOrder(scopes, (scope) => runScope(run, scope), { ahead, buffered: PAGES_BUFFERED }, this.#stop)
     await run.measurer.close()
@@ -293,10 +296,10 @@ function strayFinding(object: string): Finding {
   return makeFinding(subject, { code: 'LOG_FILE_UNCOVERED', fields: { reason: 'no-chain' } })
 }
 
-function* unreadableFolders(discovery: Discovery): Generator<Finding, void, undefined> {
+function* unreadableFolders(discovery: Discovery, sources: readonly Source[]): Generator<Finding, void, undefined> {
   for (const { place, source, part } of discovery.unreadable) {
     const { reason, detail } = part
-    const object = place === undefined ? `${source.name}/${part.key}` : `s3://${place.bucket}/${place.original(part.key)}`
+    const object = place === undefined ? foundAs(source, part.key, sources) : `s3://${place.bucket}/${place.original(part.key)}`
     const fields = { reason, ...(detail === undefined ? {} : { detail }) }
     const digests = part.key.includes('/CloudTrail-Digest/')
     const subject = { object, organizationId: null, accountId: null, region: null, time: null }
