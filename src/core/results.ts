@@ -202,6 +202,15 @@ export interface KnownHours extends ChainId {
   readonly endTime: string
 }
 
+/** An archive that was verified, as it was given: compressed or not. */
+export interface ArchiveIdentity {
+  readonly name: string
+  /** As far as it was read. */
+  readonly bytes: number
+  /** Hex; null of a pipe that could not be read to its end. */
+  readonly sha256: string | null
+}
+
 /** The last result of every run: the report but for its list of findings. */
 export interface Summary {
   readonly kind: 'summary'
@@ -220,6 +229,8 @@ export interface Summary {
     readonly startedAt: string
     readonly finishedAt: string
     readonly sources: readonly string[]
+    /** Only where sources are archives and were read to their end. */
+    readonly archives?: readonly ArchiveIdentity[]
     readonly node: string
     /** As it was given; null where the library was called. */
     readonly commandLine: readonly string[] | null

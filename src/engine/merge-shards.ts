@@ -88,6 +88,10 @@ function inOrder(reports: readonly ShardReport[], failed: readonly FailedShard[]
   return parts
 }
 
+function hashes({ run: { archives = [] } }: Summary): readonly (string | null)[] {
+  return archives.map(({ sha256 }) => sha256)
+}
+
 /** What shards of one run have in common. */
 function checkTogether(first: Part, part: Part): void {
   const both = `${first.name} and ${part.name}`
@@ -101,6 +105,8 @@ function checkTogether(first: Part, part: Part): void {
     throw refused(
       `${both} are of different sources: ${first.summary.run.sources.join(' ')} and ${part.summary.run.sources.join(' ')}`,
     )
+  if (differ(hashes(first.summary), hashes(part.summary)))
+    throw refused(`${both} are of different archives: their SHA-256 differs`)
   if (first.shard.now !== part.shard.now)
     throw refused(`${both} took different times as now: ${first.shard.now} and ${part.shard.now}; give all shards one`)
   if (differ(first.summary.request, part.summary.request) || first.shard.request !== part.shard.request)

@@ -1,5 +1,5 @@
 /** The run: discover, survey, then every account and region in order. */
-import { setMaxListeners } from 'node:events'
+import { once, setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
 import { publishEnd, publishResult, publishStart } from '../channels.js'
 import { Disagreement } from '../core/disagreement.js'
@@ -7,7 +7,7 @@ import { ExpectedChains } from '../core/expected-chains.js'
 import { makeFinding } from '../core/finding.js'
 import type { Finding } from '../core/findings.js'
 import { NEVER_SEEN } from '../core/never-seen.js'
-import type { Result, ShardPart, StateUse, Summary } from '../core/results.js'
+import type { ArchiveIdentity, Result, ShardPart, StateUse, Summary } from '../core/results.js'
 import { formatTime } from '../core/time.js'
 import { deliveredHours, trailSentences } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
@@ -86,6 +86,7 @@ export async function* verifyTrail(options: VerifyTrailOptions): AsyncGenerator<
       const turn = turns.turn()
       if (turn) await turn
     }
+    await verification.identify()
     summary = verification.summary()
   } catch (error) {
     if (error instanceof Disagreement) disagreement = verification.disagreement = error
@@ -112,6 +113,7 @@ class Verification {
   /** What is to be verified; undefined until it is found. */
   #scopes: readonly Scope[] | undefined
   #shard: ShardAtWork | undefined
+  #archives: readonly ArchiveIdentity[] = []
 
   constructor(options: ResolvedOptions, signal: AbortSignal, startedAt: string, stop: () => void) {
     this.#stop = stop
@@ -122,9 +124,20 @@ class Verification {
     this.#progress = new ProgressMeter(options.onProgress)
   }
 
+  /** Once all was read. Rejects where an archive is not what was read. */
+  async identify(): Promise<void> {
+    const { sources } = this.#options
+    if (!sources.some((source) => source.archive)) return
+    this.#signal.throwIfAborted()
+    const aborted = once(this.#signal, 'abort').then(() => this.#signal.throwIfAborted())
+    this.#archives = (await Promise.race([archivesOf(sources), aborted])) ?? []
+  }
+
   async *pages(): AsyncGenerator<readonly ScopeResult[], void, undefined> {
     this.#progress.at = this.#options.sources.map(({ name }) => name).join(', ')
     this.#progress.report()
+    // Hashed while it is read; what is wrong is told in the end.
+    void archivesOf(this.#options.sources).catch(() => undefined)
     const { discovery, byName, strays } = await find(this.#options, this.#signal)
     const { shard } = this.#options
     const ofShard = shard && shardOf(discovery.scopes, shard)
@@ -223,6 +236,7 @@ class Verification {
         startedAt: this.#startedAt,
         finishedAt: new Date().toISOString(),
         sources: sources.map((source) => source.name),
+        ...(this.#archives.length === 0 ? {} : { archives: this.#archives }),
         node: process.version,
         commandLine: startedAs.commandLine ?? null,
         packageSha256: startedAs.packageSha256 ?? null,
@@ -306,4 +320,8 @@ function* unreadableFolders(discovery: Discovery, sources: readonly Source[]): G
     if (digests) yield makeFinding(subject, { code: 'DIGEST_UNREADABLE', fields })
     else yield makeFinding(subject, { code: 'LOG_FILE_UNREADABLE', fields })
   }
+}
+
+function archivesOf(sources: readonly Source[]): Promise<ArchiveIdentity[]> {
+  return Promise.all(sources.flatMap((source) => source.archive?.() ?? []))
 }

@@ -1,5 +1,6 @@
 /** A source that copies what is read from it: each object is read once, for the verification and for the export. */
 import { isOfCloudTrail } from '../core/digest-metadata.js'
+import type { ArchiveIdentity } from '../core/results.js'
 import { versionsKey } from '../sources/export-records.js'
 import type { MetadataFile } from '../sources/metadata-file.js'
 import type {
@@ -27,6 +28,7 @@ export class CopyingSource implements Source {
   declare readonly prefix?: string
   declare readonly otherBucket?: (bucket: string) => Source | undefined
   declare readonly versions?: VersionHistory
+  declare readonly archive?: () => Promise<ArchiveIdentity>
   declare readonly pages?: (prefix: string, options?: ListOptions) => AsyncIterable<readonly (ListedObject | UnlistedPart)[]>
   readonly #inner: Source
   readonly #folder: string
@@ -48,6 +50,7 @@ export class CopyingSource implements Source {
     if (prefix !== undefined) this.prefix = prefix
     if (inner.otherBucket !== undefined) this.otherBucket = (other) => this.#other(other)
     if (versions !== undefined) this.versions = this.#copyingVersions(versions)
+    if (inner.archive !== undefined) this.archive = inner.archive.bind(inner)
     if (inner.pages !== undefined) this.pages = (below, options) => inner.pages?.(below, options) ?? nothing()
   }
 

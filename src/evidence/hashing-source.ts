@@ -1,6 +1,7 @@
 /** A source that sums up what is read from it, by this thread and by others: each object's bytes as stored. */
 import { createHash } from 'node:crypto'
 import type { StoredBytes } from '../core/measurement.js'
+import type { ArchiveIdentity } from '../core/results.js'
 import type {
   FolderListing,
   ListedObject,
@@ -31,6 +32,7 @@ export class HashingSource implements Source {
   declare readonly asStored?: boolean
   declare readonly path?: readonly string[]
   declare readonly prefix?: string
+  declare readonly archive?: () => Promise<ArchiveIdentity>
   declare readonly pages?: (prefix: string, options?: ListOptions) => AsyncIterable<readonly (ListedObject | UnlistedPart)[]>
   declare readNow?: (key: string, options?: ReadOptions) => ReadAnswer
   declare readonly sizeOf?: (key: string) => number | undefined
@@ -50,7 +52,7 @@ export class HashingSource implements Source {
     const { bucket, standsFor, asStored, path, prefix } = inner
     for (const [name, value] of Object.entries({ bucket, standsFor, asStored, path, prefix }))
       if (value !== undefined) Object.assign(this, { [name]: value })
-    for (const name of ['original', 'pages', 'sizeOf', 'identify'] as const)
+    for (const name of ['original', 'archive', 'pages', 'sizeOf', 'identify'] as const)
       if (inner[name] !== undefined) Object.assign(this, { [name]: inner[name].bind(inner) })
     this.#takeReads(inner)
     if (inner.versions !== undefined) this.versions = this.#versionsOf(inner.versions)

@@ -1,6 +1,6 @@
 import type { MetadataOrigin } from '../core/digest-metadata.js'
 import { FINDING_VERDICTS, type FindingVerdict } from '../core/findings.js'
-import type { ChainSummary, Summary } from '../core/results.js'
+import type { ArchiveIdentity, ChainSummary, Summary } from '../core/results.js'
 import { escapeTerminal } from './escape.js'
 import { acceptedGaps, CODES, openFindings } from './metrics.js'
 import type { Paint } from './paint.js'
@@ -61,9 +61,16 @@ function rangeLines({ request, summary, run, trails = [] }: Summary): string[] {
   if (request.regions.length > 0) rows.push(['regions', request.regions.join(', ')])
   if (request.trails.length > 0) rows.push(['trails', request.trails.join(', ')])
   for (const trail of trails) rows.push(['asked', `${trail.arn}: ${trailAnswers(trail)}`])
+  for (const archive of run.archives ?? []) rows.push(['archive', archiveText(archive)])
   const metadata = metadataOrigins(run)
   if (metadata !== '') rows.push(['metadata', metadata])
   return rows.map(([label, value]) => `${label.padEnd(10)}${escapeTerminal(value)}`)
+}
+
+/** What an archive is known by. Its name is as it was given: escape. */
+export function archiveText({ name, bytes, sha256 }: ArchiveIdentity): string {
+  const hash = sha256 === null ? 'not read to its end, and so without a SHA-256' : `SHA-256 ${sha256}`
+  return `${name}: ${formatCounted(bytes, 'byte')}, ${hash}`
 }
 
 /** Where digests had their metadata from, where that is not the store itself. */

@@ -3,10 +3,14 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync, type Stats 
 import { tmpdir } from 'node:os'
 import { dirname, resolve, sep } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
+import type { ArchiveIdentity } from '../core/results.js'
 import { archiveForm, cannotRead, HEAD_BYTES, inflater } from './archive-form.js'
+import { changed, type Identified, IdentifiedFile, identified, stateOf } from './archive-identity.js'
 import { ArchiveIndex, type PackedIndex } from './archive-index.js'
 import { ArchiveReader, type SharedArchive } from './archive-reader.js'
 import { exportedMembers, leadsTo } from './exported-tar.js'
+import { HashedChunks } from './file-hash.js'
 import { deliveredNames, withSidecar } from './object-metadata.js'
 import { SIDECAR_SUFFIX, SYSTEM_FILES } from './object-names.js'
 import { type ReadAt, readAtOf } from './read-at.js'
@@ -59,7 +63,7 @@ export async function archiveSource(path: string, options: ArchiveOptions = {}):
 
 /** For worker threads, which share the process's files: the archive that another thread has open, and closes. */
 export async function sharedArchive(archive: SharedArchive, index: PackedIndex, members: number, count: number): Promise<Source> {
-  return new ArchiveSource(archive, new ArchiveIndex(index, members, count), 'shared')
+  return new ArchiveSource(archive, new ArchiveIndex(index, members, count), undefined)
 }
 
 interface OpenBytes {
@@ -67,6 +71,7 @@ interface OpenBytes {
   readonly size: number
   readonly form: 'tar' | 'zip'
   readonly damage: string | null
+  readonly identified: Identified
 }
 
 async function openBytes(path: string, { signal, input, onSpool }: ArchiveOptions): Promise<OpenBytes> {
@@ -89,12 +94,13 @@ async function openBytes(path: string, { signal, input, onSpool }: ArchiveOption
   let kept = false
   try {
     const { size } = regularFile(file, path)
+    const before = stateOf(file)
     const head = Buffer.alloc(HEAD_BYTES)
     const form = archiveForm(head.subarray(0, readSync(file, head, 0, HEAD_BYTES, 0)), path)
     if (form !== 'tar' && form !== 'zip') announce()
-    if (form !== 'tar' && form !== 'zip') return await inflate(Readable.from(pieces(file)), form, path, signal, size)
+    if (form !== 'tar' && form !== 'zip') return await inflateFile(file, form, path, signal)
     kept = true
-    return { file, size, form, damage: null }
+    return { file, size, form, damage: null, identified: new IdentifiedFile(path, file, before) }
   } finally {
     if (!kept) closeSync(file)
   }
@@ -106,10 +112,38 @@ function regularFile(file: number, path: string): Stats {
   return stats
 }
 
+/** Where it cannot be inflated to its end, it is hashed all the same. */
+async function inflateFile(
+  file: number,
+  form: 'gzip' | 'zstd',
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<OpenBytes> {
+  const before = stateOf(file)
+  const hashed = new HashedChunks()
+  const inflated = await inflate(Readable.from(hashed.of(pieces(file))), form, path, signal, fstatSync(file).size)
+  try {
+    if (!hashed.isWhole)
+      for await (const _ of hashed.of(pieces(file, hashed.bytes))) {
+        await setImmediate()
+        signal?.throwIfAborted()
+      }
+    if (stateOf(file) !== before) throw changed(path)
+  } catch (error) {
+    closeSync(inflated.file)
+    throw error
+  }
+  return { ...inflated, identified: identifiedBy(hashed, path) }
+}
+
+function identifiedBy(hashed: HashedChunks, name: string): Identified {
+  return identified({ name, bytes: hashed.bytes, sha256: hashed.sha256() })
+}
+
 /** A stream over the file would close it. */
-function* pieces(file: number): Generator<Uint8Array> {
+function* pieces(file: number, from = 0): Generator<Uint8Array> {
   const readAt = readAtOf(file)
-  for (let at = 0; ; ) {
+  for (let at = from; ; ) {
     const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
     const length = readAt(piece, at)
     if (length === 0) return
@@ -120,14 +154,16 @@ function* pieces(file: number): Generator<Uint8Array> {
 
 /** A tar through a pipe, as it is or compressed. */
 async function fromStream(stream: Readable, name: string, signal: AbortSignal | undefined): Promise<OpenBytes> {
-  const { head, rest } = await peek(stream)
+  const hashed = new HashedChunks()
+  const { head, rest } = await peek(stream, hashed)
   const form = archiveForm(head, name)
   if (form === 'zip') throw cannotRead(name, 'a zip has its directory at its end and cannot come through a pipe: save it first')
-  if (form !== 'tar') return inflate(rest, form, name, signal, undefined)
-  return { ...(await spool(rest, { name, signal })), form }
+  const bytes =
+    form === 'tar' ? { ...(await spool(rest, { name, signal })), form } : await inflate(rest, form, name, signal, undefined)
+  return { ...bytes, identified: identifiedBy(hashed, name) }
 }
 
-async function peek(stream: Readable): Promise<{ head: Buffer; rest: Readable }> {
+async function peek(stream: Readable, hashed: HashedChunks): Promise<{ head: Buffer; rest: Readable }> {
   const iterator: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]()
   const first: Buffer[] = []
   let length = 0
@@ -142,7 +178,7 @@ async function peek(stream: Readable): Promise<{ head: Buffer; rest: Readable }>
     yield begun
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value
   }
-  return { head: begun.subarray(0, HEAD_BYTES), rest: Readable.from(rest()) }
+  return { head: begun.subarray(0, HEAD_BYTES), rest: Readable.from(hashed.of(rest())) }
 }
 
 async function inflate(
@@ -151,7 +187,7 @@ async function inflate(
   name: string,
   signal: AbortSignal | undefined,
   packed: number | undefined,
-): Promise<OpenBytes> {
+): Promise<Omit<OpenBytes, 'identified'>> {
   const out = inflater(form, name)
   let read = 0
   stream.on('data', (chunk: Buffer) => {
@@ -180,13 +216,13 @@ async function inflate(
   throw cannotRead(name, damage === null ? 'it is compressed, and what is in it is no tar' : `it cannot be inflated (${damage})`)
 }
 
-async function openIndex(name: string, { file, size, form, damage }: OpenBytes): Promise<Source> {
+async function openIndex(name: string, { file, size, form, damage, identified }: OpenBytes): Promise<Source> {
   const read = readAtOf(file)
   const { builder, damage: found, roots } = await members(name, read, size, form)
   const all = damage === null ? found : `it breaks off (${damage})`
   if (builder.count === 0) throw cannotRead(name, all === null ? 'the archive is empty' : `nothing in it can be read: ${all}`)
   const index = builder.finish()
-  return new ArchiveSource({ name, file, size, isZip: form === 'zip', damage: all, roots }, index)
+  return new ArchiveSource({ name, file, size, isZip: form === 'zip', damage: all, roots }, index, identified)
 }
 
 async function members(name: string, read: ReadAt, size: number, form: 'tar' | 'zip'): Promise<TarMembers> {
@@ -207,14 +243,19 @@ class ArchiveSource implements Source {
   declare readonly otherBucket?: (bucket: string) => Source | undefined
   declare readonly versions?: VersionHistory
   declare readonly asStored?: boolean
+  declare readonly archive?: () => Promise<ArchiveIdentity>
   ignored = 0
   readonly #archive: SharedArchive
   readonly #index: ArchiveIndex
   readonly #reader: ArchiveReader
+  readonly #identified: Identified | undefined
   #closed: boolean
 
-  constructor(archive: SharedArchive, index: ArchiveIndex, file: 'own' | 'shared' = 'own') {
-    this.#closed = file === 'shared'
+  /** `identified`: of whoever opened the archive, and closes it. */
+  constructor(archive: SharedArchive, index: ArchiveIndex, identified: Identified | undefined) {
+    this.#closed = identified === undefined
+    this.#identified = identified
+    if (identified !== undefined) this.archive = () => identified.identity()
     this.name = archive.name
     this.path = pathOf(archive.name)
     this.#archive = archive
@@ -276,8 +317,11 @@ class ArchiveSource implements Source {
   }
 
   async close(): Promise<void> {
-    if (!this.#closed) closeSync(this.#archive.file)
+    if (this.#closed) return
     this.#closed = true
+    // Else a thread might read what is opened next under the same number.
+    await this.#identified?.stop()
+    closeSync(this.#archive.file)
   }
 
   /** Of an export of ours, what its sources had: the rest is read by its keys. */

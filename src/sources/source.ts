@@ -1,6 +1,7 @@
 /** Where bytes come from. A source decides nothing about validity; it tells what is there, or that it could not look. */
 import type { UnreadableReason } from '../core/findings.js'
 import type { StoredBytes } from '../core/measurement.js'
+import type { ArchiveIdentity } from '../core/results.js'
 
 /** An object in a listing. `key` is attacker-chosen. */
 export interface ListedObject {
@@ -212,6 +213,11 @@ export interface Source {
   ): Promise<{ readonly kind: 'done'; readonly result: T } | ReadAnswer>
   /** Told what `ReadObject.stored` said to another thread, which read the object from the source at `address`. */
   readElsewhere?(key: string, stored: StoredBytes | null): void
+  /**
+   * Of an archive: what it is known by. Asked once, it is hashed while others read; asked again when all was read, rejects with
+   * `ERR_SOURCE` where it changed since it was opened.
+   */
+  archive?(): Promise<ArchiveIdentity>
   /** Files ignored as the operating system's or as metadata sidecars, so far. */
   readonly ignored?: number
   /** Frees what it holds open. Not called by a run: whoever opened a source closes it. */

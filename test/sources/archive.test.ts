@@ -1,13 +1,23 @@
 /** Archives: hostile members, damaged archives, pipes, real tools, and the memory they take. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import {
+  appendFileSync,
+  createReadStream,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { VerifyTrailError } from '../../src/errors.js'
-import { archiveSource, BodyError, memorySource, type ReadAnswer, type Source } from '../../src/index.js'
+import { archiveSource, BodyError, memorySource, type ReadAnswer, type Source, verifyTrail } from '../../src/index.js'
 import { paxRecords, sealed, type TarMember, tar, tarHeader, zip } from '../support/archives.js'
 import { caseMetadata, caseObjects, casePath, differences, readCases, runCase } from '../support/cases.js'
 import { hasTool } from '../support/tools.js'
@@ -463,6 +473,58 @@ t.test('a temporary file is announced, and only where there is one', async (t) =
   await (await archiveSource(path, { onSpool })).close?.()
   await (await archiveSource('-', { onSpool, input: Readable.from([tar([member('a')])]) })).close?.()
   t.match(said, [/announced is written to a temporary file in /, /^standard input is written/])
+})
+
+t.test('an archive is known by the SHA-256 of the file as it was given', async (t) => {
+  const small = tar([member('a')])
+  const large = tar([{ name: 'large', bytes: randomBytes(12 * 1024 * 1024) }, member('a')])
+  const damaged = gzipSync(large, { level: 1 }).fill(0xff, 700_000, 900_000)
+  for (const [name, bytes] of [
+    ['tar', small],
+    ['tar, by a thread', large],
+    ['zip', zip([{ name: 'a' }])],
+    ['gzip', gzipSync(large, { level: 1 })],
+    ['gzip, damaged', damaged],
+    ['gzip, and zeros', Buffer.concat([gzipSync(small), Buffer.alloc(6 * 1024 * 1024)])],
+  ] as const) {
+    const path = join(scratch, name)
+    writeFileSync(path, bytes)
+    const [sha256] = execFileSync('sha256sum', [path], { encoding: 'utf8' }).split(' ')
+    const source = await archiveSource(path)
+    t.strictSame(await source.archive?.(), { name: path, bytes: bytes.length, sha256 }, name)
+    await source.close?.()
+    if (name === 'zip') continue
+    const piped = await archiveSource('-', { input: createReadStream(path) })
+    const identity = await piped.archive?.()
+    if (/damaged|zeros/.test(name)) t.equal(identity?.sha256, null, `${name}: the rest of a pipe is not read`)
+    else t.strictSame(identity, { name: '-', bytes: bytes.length, sha256 }, `${name}, through a pipe`)
+    await piped.close?.()
+  }
+  const stopped = await archiveSource(join(scratch, 'tar, by a thread'))
+  const hash = stopped.archive?.() ?? Promise.reject(new Error('no archive'))
+  await Promise.all([t.rejects(hash, { code: 'ERR_SOURCE' }, 'closed before it was hashed'), stopped.close?.()])
+})
+
+t.test('the summary names the archive; one that is written to meanwhile has none', async (t) => {
+  const plain = readCases().find(({ name }) => name === 'plain')
+  if (plain === undefined) throw new Error('no case plain')
+  const path = join(scratch, 'plain.tar')
+  writeFileSync(path, tar([...caseObjects(casePath('plain'))].map(([name, bytes]) => ({ name, bytes: Buffer.from(bytes) }))))
+  const source = await archiveSource(path)
+  t.teardown(() => source.close?.())
+  const { summary } = await runCase(plain, [source])
+  t.strictSame(summary.run.archives, [await source.archive?.()])
+  t.match(
+    await messageOf(
+      (async () => {
+        for await (const { kind } of verifyTrail({ sources: [source] })) {
+          if (kind === 'summary') t.fail('no summary')
+          appendFileSync(path, 'x')
+        }
+      })(),
+    ),
+    /ERR_SOURCE: .*plain\.tar.*changed while it was read/,
+  )
 })
 
 t.test('a hundred thousand members in a small heap', async (t) => {

@@ -1,7 +1,7 @@
 /** Whose keys, what the run cannot know, and how to run it again. */
 import type { PublicKeyUse, Summary } from '../../core/results.js'
 import { formatCount } from '../quantity.js'
-import { metadataOrigins } from '../text-summary.js'
+import { archiveText, metadataOrigins } from '../text-summary.js'
 import { trailAnswers } from '../trail-answers.js'
 import { html, shownTime } from './markup.js'
 
@@ -40,6 +40,7 @@ export function repeatSection({ run, tool, request, trails = [] }: Summary): str
     ['Regions', request.regions.join(', ')],
     ['Trails', request.trails.join(', ')],
     ...trails.map((trail) => ['CloudTrail', `${trail.arn}: ${trailAnswers(trail)}`] as const),
+    ...(run.archives ?? []).map((archive) => ['Archive', archiveText(archive)] as const),
     ['Metadata', metadataOrigins(run)],
     ['Run', `${run.startedAt} to ${run.finishedAt}${run.interrupted ? ', interrupted' : ''}`],
     ['Tool', `${tool.name} ${tool.version} on Node ${run.node}`],
