@@ -1,5 +1,5 @@
 /** Where an export is written to. Keys begin with the folder of their source; they are attacker-chosen. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { StoredBytes } from '../core/measurement.js'
 import type { ReadAnswer } from '../sources/source.js'
 
@@ -32,7 +32,7 @@ export interface EvidenceTarget {
 
 /** Sixteen bytes for a key, that nobody can make two keys have: what is remembered of each object. */
 export function keyHash(key: string): string {
-  return createHash('sha256').update(key).digest().toString('latin1', 0, 16)
+  return hash('sha256', key, 'buffer').toString('latin1', 0, 16)
 }
 
 /** A line of `sha256sum`; what would break the line is escaped, as it does. */

@@ -1,6 +1,6 @@
 /** A tar that is written member by member and read while it grows. What a process left half is cut off when it is opened again. */
-import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync, writevSync } from 'node:fs'
+import { createHash, hash } from 'node:crypto'
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { SHA256 } from '../sources/export-records.js'
 import { type ReadAt, readAtOf } from '../sources/read-at.js'
 import { BLOCK, parsePax, parseTarHeader } from '../sources/tar-header.js'
@@ -20,19 +20,29 @@ export interface WrittenMember {
 
 const NO_HASH = '0'.repeat(64)
 const CHUNK_BYTES = 1024 * 1024
+/** A write for each member would cost as much as all else that is done with a small one. */
+const HELD_BYTES = 1024 * 1024
 const MOST_NAME = 100
+const ZEROS: Buffer = Buffer.alloc(BLOCK)
 /** What eleven octal digits hold. */
 const MOST_OCTAL = 8 ** 11
 
 export class TarFile {
   readonly #file: number
   readonly #readAt: ReadAt
-  #end: number
+  /** What is behind that is held, until it is worth a write. */
+  #written: number
+  readonly #held: Buffer = Buffer.allocUnsafeSlow(HELD_BYTES)
+  #heldLength = 0
 
   private constructor(file: number, end: number) {
     this.#file = file
-    this.#readAt = readAtOf(file)
-    this.#end = end
+    const readAt = readAtOf(file)
+    this.#readAt = (into, position) => {
+      if (position + into.length > this.#written) this.#flush()
+      return readAt(into, position)
+    }
+    this.#written = end
   }
 
   /** `records`: of all members, told by a header at its beginning. A file that begins otherwise is not gone on with: undefined. */
@@ -48,11 +58,16 @@ export class TarFile {
       return undefined
     }
     tar.#write(first, 0)
-    tar.#end = first.length
+    tar.#written = first.length
     return tar
   }
 
+  get #end(): number {
+    return this.#written + this.#heldLength
+  }
+
   close(): void {
+    this.#flush()
     closeSync(this.#file)
   }
 
@@ -62,7 +77,7 @@ export class TarFile {
     for (let member = this.read(this.#end); member !== undefined; member = this.read(this.#end)) {
       const end = member.at + padded(member.size)
       if (end > size || this.#hash(member) !== member.records[SHA256]) break
-      this.#end = end
+      this.#written = end
       yield member
     }
     ftruncateSync(this.#file, this.#end)
@@ -70,8 +85,9 @@ export class TarFile {
 
   /** All members. */
   *members(): Generator<WrittenMember> {
+    const readAt = inWindows(this.#readAt)
     for (let at = this.#first; at < this.#end; ) {
-      const member = this.read(at)
+      const member = this.read(at, readAt)
       if (member === undefined) return
       yield member
       at = member.at + padded(member.size)
@@ -85,15 +101,15 @@ export class TarFile {
   }
 
   /** The member whose first header is here. */
-  read(start: number): WrittenMember | undefined {
+  read(start: number, readAt: ReadAt = this.#readAt): WrittenMember | undefined {
     const block = Buffer.alloc(BLOCK)
-    const extended = this.#readAt(block, start) < BLOCK ? undefined : parseTarHeader(block)
+    const extended = readAt(block, start) < BLOCK ? undefined : parseTarHeader(block)
     if (extended?.type !== 'x') return undefined
     const bytes = Buffer.alloc(extended.size)
-    if (this.#readAt(bytes, start + BLOCK) < bytes.length) return undefined
+    if (readAt(bytes, start + BLOCK) < bytes.length) return undefined
     const pax = parsePax(bytes)
     const at = start + BLOCK + padded(extended.size)
-    const header = this.#readAt(block, at) < BLOCK ? undefined : parseTarHeader(block)
+    const header = readAt(block, at) < BLOCK ? undefined : parseTarHeader(block)
     if (pax === undefined || header === undefined) return undefined
     const records = Object.fromEntries([...pax].map(([name, value]) => [name, Buffer.from(value).toString()]))
     return { start, name: records['path'] ?? Buffer.from(header.name).toString(), records, at: at + BLOCK, size: header.size }
@@ -116,52 +132,86 @@ export class TarFile {
   /** Appends a member; returns where its first header begins. */
   add(name: string, records: Records, body: Uint8Array): number {
     const start = this.#end
-    const hash = createHash('sha256').update(body).digest('hex')
-    const head = memberHead(name, { ...records, [SHA256]: hash }, body.length)
-    const tail = Buffer.alloc(padded(body.length) - body.length)
-    const written = writevSync(this.#file, [head, body, tail], start)
-    if (written < head.length + body.length + tail.length) this.#write(Buffer.concat([head, body, tail]), start)
-    this.#end += head.length + body.length + tail.length
+    const head = memberHead(name, { ...records, [SHA256]: hash('sha256', body, 'hex') }, body.length)
+    const tail = ZEROS.subarray(0, padded(body.length) - body.length)
+    const size = head.length + body.length + tail.length
+    if (this.#heldLength + size > HELD_BYTES) this.#flush()
+    if (size > HELD_BYTES) {
+      for (const part of [head, body, tail]) {
+        this.#write(part, this.#written)
+        this.#written += part.length
+      }
+      return start
+    }
+    for (const part of [head, body, tail]) {
+      this.#held.set(part, this.#heldLength)
+      this.#heldLength += part.length
+    }
     return start
   }
 
   /** As `add`, in flat memory; nothing else may be added meanwhile. What breaks off leaves nothing behind. */
   async addChunks(name: string, records: Records, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<number> {
-    const start = this.#end
+    this.#flush()
+    const start = this.#written
     const head = memberHead(name, { ...records, [SHA256]: NO_HASH }, 0)
-    const hash = createHash('sha256')
+    const sum = createHash('sha256')
     let size = 0
     try {
       this.#write(head, start)
       for await (const chunk of chunks) {
-        hash.update(chunk)
+        sum.update(chunk)
         this.#write(chunk, start + head.length + size)
         size += chunk.length
       }
       this.#write(Buffer.alloc(padded(size) - size), start + head.length + size)
-      this.#write(memberHead(name, { ...records, [SHA256]: hash.digest('hex') }, size), start)
+      this.#write(memberHead(name, { ...records, [SHA256]: sum.digest('hex') }, size), start)
     } catch (error) {
       ftruncateSync(this.#file, start)
       throw error
     }
-    this.#end += head.length + padded(size)
+    this.#written += head.length + padded(size)
     return start
   }
 
   /** The end mark. */
   finish(): void {
-    this.#write(Buffer.alloc(2 * BLOCK), this.#end)
+    this.#flush()
+    this.#write(Buffer.alloc(2 * BLOCK), this.#written)
     fsyncSync(this.#file)
   }
 
   #hash(member: WrittenMember): string {
-    const hash = createHash('sha256')
-    for (const chunk of this.chunks(member)) hash.update(chunk)
-    return hash.digest('hex')
+    const sum = createHash('sha256')
+    for (const chunk of this.chunks(member)) sum.update(chunk)
+    return sum.digest('hex')
+  }
+
+  #flush(): void {
+    const length = this.#heldLength
+    if (length === 0) return
+    this.#write(this.#held.subarray(0, length), this.#written)
+    this.#heldLength = 0
+    this.#written += length
   }
 
   #write(bytes: Uint8Array, position: number): void {
     for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done, bytes.length - done, position + done)
+  }
+}
+
+/** For small reads that follow each other: many are had with one read of the file. */
+function inWindows(readAt: ReadAt): ReadAt {
+  const window = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  let start = 0
+  let length = 0
+  return (bytes, position) => {
+    if (bytes.length > CHUNK_BYTES) return readAt(bytes, position)
+    if (position < start || position + bytes.length > start + length) {
+      start = position
+      length = readAt(window, position)
+    }
+    return window.copy(bytes, 0, position - start, Math.min(length, position - start + bytes.length))
   }
 }
 
@@ -171,44 +221,55 @@ function padded(size: number): number {
 
 function globalHeader(records: Records): Buffer {
   const body = paxRecords(records)
-  return Buffer.concat([header('pax_global_header', body.length, 'g'), body, Buffer.alloc(padded(body.length) - body.length)])
+  return Buffer.concat([
+    header('pax_global_header', body.length, 'g'),
+    body,
+    ZEROS.subarray(0, padded(body.length) - body.length),
+  ])
 }
 
 /** Always as long for the same name and records' lengths, whatever the size. */
 function memberHead(name: string, records: Records, size: number): Buffer {
   const short = Buffer.byteLength(name) <= MOST_NAME
   const body = paxRecords(short ? records : { path: name, ...records })
-  const padding = Buffer.alloc(padded(body.length) - body.length)
+  const padding = ZEROS.subarray(0, padded(body.length) - body.length)
   return Buffer.concat([header('@PaxHeader', body.length, 'x'), body, padding, header(name, size, '0')])
 }
 
 function paxRecords(records: Records): Buffer {
-  return Buffer.concat(
-    Object.entries(records).map(([name, value]) => {
-      const rest = Buffer.from(` ${name}=${value}\n`)
-      let length = rest.length + 1
-      while (String(length).length + rest.length > length) length++
-      return Buffer.concat([Buffer.from(String(length)), rest])
-    }),
-  )
+  let text = ''
+  for (const [name, value] of Object.entries(records)) {
+    const rest = ` ${name}=${value}\n`
+    const bytes = Buffer.byteLength(rest)
+    let length = bytes + 1
+    while (String(length).length + bytes > length) length++
+    text += String(length) + rest
+  }
+  return Buffer.from(text)
 }
 
 /** POSIX ustar; sizes beyond eleven octal digits as GNU writes them. */
 function header(name: string, size: number, type: string): Buffer {
-  const block = Buffer.alloc(BLOCK)
+  const block = Buffer.from(EMPTY_HEADER)
   Buffer.from(name).subarray(0, MOST_NAME).copy(block)
-  block.write(`0000644\0${'0000000\0'.repeat(2)}`, 100)
-  if (size < MOST_OCTAL) block.write(`${size.toString(8).padStart(11, '0')}\0`, 124)
+  if (size < MOST_OCTAL) block.write(`${size.toString(8).padStart(11, '0')}\0`, 124, 'latin1')
   else {
     block[124] = 0x80
     block.writeUIntBE(size, 130, 6)
   }
-  block.write(`${'0'.repeat(11)}\0`, 136)
-  block.write(' '.repeat(8), 148)
-  block.write(type, 156)
-  block.write('ustar\x0000', 257)
+  block.write(type, 156, 'latin1')
   let sum = 0
   for (const byte of block) sum += byte
-  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
   return block
 }
+
+/** All of a header that is the same in each: rights, times, and eight blanks where the checksum will be. */
+const EMPTY_HEADER: Buffer = (() => {
+  const block = Buffer.alloc(BLOCK)
+  block.write(`0000644\0${'0000000\0'.repeat(2)}`, 100)
+  block.write(`${'0'.repeat(11)}\0`, 136)
+  block.write(' '.repeat(8), 148)
+  block.write('ustar\x0000', 257)
+  return block
+})()

@@ -20,6 +20,7 @@ import { type Records, TarFile, type WrittenMember } from './tar-file.js'
 const XATTR = 'SCHILY.xattr.user.'
 /** Larger members are handed out in chunks, so that memory stays flat. */
 const WHOLE_LIMIT = 8 * 1024 * 1024
+const SUMS_AT_ONCE = 64 * 1024
 
 export class TarTarget implements EvidenceTarget {
   readonly refused: ReadonlyMap<string, string> = new Map()
@@ -120,9 +121,15 @@ export class TarTarget implements EvidenceTarget {
   }
 
   *#sums(): Generator<Uint8Array> {
+    let lines = ''
     for (const { name, records } of this.#tar.members()) {
-      if (records[ANSWER] === undefined && name !== MANIFEST) yield Buffer.from(sumLine(records[SHA256] ?? '', name))
+      if (records[ANSWER] !== undefined || name === MANIFEST) continue
+      lines += sumLine(records[SHA256] ?? '', name)
+      if (lines.length < SUMS_AT_ONCE) continue
+      yield Buffer.from(lines)
+      lines = ''
     }
+    yield Buffer.from(lines)
   }
 
   close(): void {
