@@ -52,4 +52,12 @@ export interface StoredBytes {
   readonly bytes: number
   /** Lower-case hex. */
   readonly sha256: string
+  /** The object itself, where it is handed over to be copied. */
+  readonly object?: StoredObject
+}
+
+export interface StoredObject {
+  readonly body: Uint8Array
+  readonly metadata?: Readonly<Record<string, string>>
+  readonly metadataFrom?: 'tar' | 'xattr' | 'sidecar' | 'file'
 }

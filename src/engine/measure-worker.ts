@@ -76,7 +76,13 @@ function answer(one: Answers['answers'][number]): void {
 function post(): void {
   const answers = waiting
   waiting = []
-  parentPort?.postMessage({ answers } satisfies Answers)
+  parentPort?.postMessage({ answers } satisfies Answers, answers.flatMap(handedOver))
+}
+
+/** Bytes that are another thread's from now on. */
+function handedOver({ answer }: Answers['answers'][number]): ArrayBuffer[] {
+  const body = answer.kind === 'measured' ? answer.stored?.object?.body : undefined
+  return body?.buffer instanceof ArrayBuffer ? [body.buffer] : []
 }
 
 function giveUp(error: unknown): void {

@@ -86,8 +86,9 @@ export class WorkerPool implements Measurer {
   }
 
   measure(copy: CopyToMeasure): Promise<CopyFact> | CopyFact {
-    const { address, readThere } = copy.source
-    if (readThere !== undefined && this.#isWorthIt(WORTH_FETCHES)) return this.#measureThere(copy)
+    const { address, readThere, kind } = copy.source
+    if (readThere !== undefined && this.#isWorthIt(kind === 'store' ? WORTH_FETCHES : WORTH_FILES))
+      return this.#measureThere(copy)
     if (address === undefined || !this.#isWorthIt(WORTH_FILES)) return this.#measureHere(copy)
     this.#options.signal.throwIfAborted()
     return this.#ask(address, copy, false).then((answer) => (answer.kind === 'failed' ? ENDED : answer))
@@ -110,7 +111,7 @@ export class WorkerPool implements Measurer {
     signal.throwIfAborted()
     const options = size === undefined ? { signal } : { signal, size }
     const there = async (address: SourceAddress): Promise<CopyFact> => {
-      const answer = await this.#ask(address, { source, key, size }, true)
+      const answer = await this.#ask(address, { source, key, size }, source.kind === 'store')
       if (answer.kind === 'failed') throw new ReadFailure(answer.failure)
       return answer
     }
@@ -122,9 +123,15 @@ export class WorkerPool implements Measurer {
   #ask(address: SourceAddress, { source, key, size }: CopyToMeasure, isFetched: boolean): Promise<Answer> {
     return new Promise((resolve, stop) => {
       const done = (answer: Answer): void => {
-        try {
-          if (answer.kind === 'measured' && answer.stored !== undefined) source.readElsewhere?.(key, answer.stored)
+        if (answer.kind !== 'measured' || answer.stored === undefined) {
           resolve(answer)
+          return
+        }
+        const { stored, ...fact } = answer
+        try {
+          const taken = source.readElsewhere?.(key, stored)
+          if (taken === undefined) resolve(fact)
+          else taken.then(() => resolve(fact), stop)
         } catch (error) {
           stop(error)
         }

@@ -1,5 +1,6 @@
 /** A source that copies what is read from it: each object is read once, for the verification and for the export. */
 import { isOfCloudTrail } from '../core/digest-metadata.js'
+import type { StoredBytes } from '../core/measurement.js'
 import type { ArchiveIdentity } from '../core/results.js'
 import { versionsKey } from '../sources/export-records.js'
 import type { MetadataFile } from '../sources/metadata-file.js'
@@ -10,6 +11,7 @@ import type {
   ReadAnswer,
   ReadOptions,
   Source,
+  SourceAddress,
   UnlistedPart,
   UnreadableObject,
   VersionAnswer,
@@ -17,6 +19,7 @@ import type {
   VersionListing,
 } from '../sources/source.js'
 import type { EvidenceTarget } from './evidence-target.js'
+import { handingAddress, MOST_HANDED } from './handing-source.js'
 
 const UNLOCKED = { retainUntil: null, legalHold: false }
 
@@ -29,12 +32,15 @@ export class CopyingSource implements Source {
   declare readonly otherBucket?: (bucket: string) => Source | undefined
   declare readonly versions?: VersionHistory
   declare readonly archive?: () => Promise<ArchiveIdentity>
+  declare readonly readThere?: NonNullable<Source['readThere']>
   declare readonly pages?: (prefix: string, options?: ListOptions) => AsyncIterable<readonly (ListedObject | UnlistedPart)[]>
   readonly #inner: Source
   readonly #folder: string
   readonly #target: EvidenceTarget
   readonly #metadata: MetadataFile | undefined
   readonly #others = new Map<string, Source | undefined>()
+  /** What another thread read, and could not hand over. */
+  readonly #notHanded = new Set<string>()
 
   /** `folder`: what its keys begin with in the export. `metadata`: of objects that come without. */
   constructor(inner: Source, folder: string, target: EvidenceTarget, metadata?: MetadataFile) {
@@ -51,6 +57,8 @@ export class CopyingSource implements Source {
     if (inner.otherBucket !== undefined) this.otherBucket = (other) => this.#other(other)
     if (versions !== undefined) this.versions = this.#copyingVersions(versions)
     if (inner.archive !== undefined) this.archive = inner.archive.bind(inner)
+    if (inner.address !== undefined || inner.readThere !== undefined)
+      this.readThere = (key, options, there) => this.#readThere(key, options, there)
     if (inner.pages !== undefined) this.pages = (below, options) => inner.pages?.(below, options) ?? nothing()
   }
 
@@ -67,10 +75,38 @@ export class CopyingSource implements Source {
   }
 
   async read(key: string, options?: ReadOptions): Promise<ReadAnswer> {
-    const full = this.#folder + key
-    return (
-      this.#target.copied(full) ?? this.#target.copy(full, await this.#withMetadata(key, await this.#inner.read(key, options)))
-    )
+    return this.#target.copied(this.#folder + key) ?? this.#copy(key, await this.#inner.read(key, options))
+  }
+
+  #copy(key: string, answer: ReadAnswer): Promise<ReadAnswer> {
+    return this.#target.copy(this.#folder + key, this.#withMetadata(key, answer))
+  }
+
+  /** Read and measured by another thread, which hands over the bytes: what is verified and what is copied is one read. */
+  async #readThere<T extends { readonly kind: string }>(
+    key: string,
+    options: ReadOptions,
+    there: (address: SourceAddress) => Promise<T>,
+  ): Promise<{ readonly kind: 'done'; readonly result: T } | ReadAnswer> {
+    const copied = this.#target.copied(this.#folder + key)
+    if (copied !== undefined) return copied
+    const inner = this.#inner
+    if ((options.size ?? 0) > MOST_HANDED) return this.read(key, options)
+    const handing = (at: SourceAddress): Promise<T> => there(handingAddress(at))
+    const answer =
+      inner.readThere !== undefined
+        ? await inner.readThere(key, options, handing)
+        : inner.address !== undefined
+          ? { kind: 'done' as const, result: await handing(inner.address) }
+          : await inner.read(key, options)
+    if (answer.kind !== 'done') return this.#copy(key, answer)
+    const isCopied = answer.result.kind === 'measured' && !this.#notHanded.delete(key)
+    return isCopied ? answer : this.read(key, options)
+  }
+
+  async readElsewhere(key: string, stored: StoredBytes | null): Promise<void> {
+    if (stored?.object === undefined) this.#notHanded.add(key)
+    else await this.#copy(key, { kind: 'object', ...stored.object, stored: () => stored })
   }
 
   /** What is saved in a file of its own goes into the export with the object. */

@@ -32,8 +32,12 @@ export interface EvidenceTarget {
 
 /** Sixteen bytes for a key, that nobody can make two keys have: what is remembered of each object. */
 export function keyHash(key: string): string {
-  return hash('sha256', key, 'buffer').toString('latin1', 0, 16)
+  if (key !== last.key) last = { key, hash: hash('sha256', key, 'buffer').toString('latin1', 0, 16) }
+  return last.hash
 }
+
+/** Looked up, written and remembered right after each other. */
+let last = { key: '', hash: hash('sha256', '', 'buffer').toString('latin1', 0, 16) }
 
 /** A line of `sha256sum`; what would break the line is escaped, as it does. */
 export function sumLine(sha256: string, name: string): string {

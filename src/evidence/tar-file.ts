@@ -129,10 +129,10 @@ export class TarFile {
     }
   }
 
-  /** Appends a member; returns where its first header begins. */
-  add(name: string, records: Records, body: Uint8Array): number {
+  /** Appends a member; returns where its first header begins. `sha256`: of its bytes, where that is known. */
+  add(name: string, records: Records, body: Uint8Array, sha256: string = hash('sha256', body, 'hex')): number {
     const start = this.#end
-    const head = memberHead(name, { ...records, [SHA256]: hash('sha256', body, 'hex') }, body.length)
+    const head = memberHead(name, { ...records, [SHA256]: sha256 }, body.length)
     const tail = ZEROS.subarray(0, padded(body.length) - body.length)
     const size = head.length + body.length + tail.length
     if (this.#heldLength + size > HELD_BYTES) this.#flush()
@@ -258,8 +258,10 @@ function header(name: string, size: number, type: string): Buffer {
     block.writeUIntBE(size, 130, 6)
   }
   block.write(type, 156, 'latin1')
-  let sum = 0
-  for (const byte of block) sum += byte
+  let sum = EMPTY_SUM
+  for (let i = 0; i < MOST_NAME; i++) sum += block[i] ?? 0
+  for (let i = 124; i < 136; i++) sum += block[i] ?? 0
+  sum += block[156] ?? 0
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
   return block
 }
@@ -273,3 +275,5 @@ const EMPTY_HEADER: Buffer = (() => {
   block.write('ustar\x0000', 257)
   return block
 })()
+
+const EMPTY_SUM: number = EMPTY_HEADER.reduce((sum, byte) => sum + byte, 0)

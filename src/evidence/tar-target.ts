@@ -80,7 +80,9 @@ export class TarTarget implements EvidenceTarget {
     const { body } = answer
     try {
       const start =
-        body instanceof Uint8Array ? this.#tar.add(name, records, body) : await this.#tar.addChunks(name, records, body)
+        body instanceof Uint8Array
+          ? this.#tar.add(name, records, body, answer.stored?.()?.sha256)
+          : await this.#tar.addChunks(name, records, body)
       this.#starts.set(keyHash(key), start)
       this.objects++
       return body instanceof Uint8Array ? answer : (this.copied(key) ?? answer)

@@ -189,7 +189,7 @@ class S3Source implements Source {
   }
 
   /** The first try is another thread's where the lane is ours; what did not go well is asked for again here. */
-  async readThere<T>(
+  async readThere<T extends { readonly kind: string }>(
     key: string,
     { size, signal }: ReadOptions,
     there: (address: SourceAddress) => Promise<T>,

@@ -206,13 +206,13 @@ export interface Source {
    * As `read`, except that the first try may be left to another thread: to whoever reads the object from the source at
    * `address`, once, and rejects with the `ReadFailure` that came of it. When to try, and whether again, is decided here.
    */
-  readThere?<T>(
+  readThere?<T extends { readonly kind: string }>(
     key: string,
     options: ReadOptions,
     there: (address: SourceAddress) => Promise<T>,
   ): Promise<{ readonly kind: 'done'; readonly result: T } | ReadAnswer>
   /** Told what `ReadObject.stored` said to another thread, which read the object from the source at `address`. */
-  readElsewhere?(key: string, stored: StoredBytes | null): void
+  readElsewhere?(key: string, stored: StoredBytes | null): void | Promise<void>
   /**
    * Of an archive: what it is known by. Asked once, it is hashed while others read; asked again when all was read, rejects with
    * `ERR_SOURCE` where it changed since it was opened.

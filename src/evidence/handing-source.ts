@@ -1,0 +1,91 @@
+/** For worker threads: a source that hands over what was read from it, to be copied by the thread that asked. */
+import { hash } from 'node:crypto'
+import type { StoredBytes } from '../core/measurement.js'
+import type { ReadAnswer, ReadObject, Source, SourceAddress } from '../sources/source.js'
+
+/** Many are under way at once. */
+export const MOST_HANDED: number = 1024 * 1024
+
+/** Remembered, so that one address stays one object: threads open each once. */
+const ADDRESSES = new WeakMap<SourceAddress, SourceAddress>()
+
+export function handingAddress(address: SourceAddress): SourceAddress {
+  const known = ADDRESSES.get(address)
+  if (known !== undefined) return known
+  const handing = { module: import.meta.url, name: 'openHanding', args: [address] }
+  ADDRESSES.set(address, handing)
+  return handing
+}
+
+/** Whoever asked reads it then. */
+const NOT_HANDED: ReadAnswer = { kind: 'unreadable', reason: 'io', detail: 'too large to be handed over' }
+
+type ReadHere = Pick<Source, 'name' | 'kind' | 'asStored' | 'read' | 'readNow' | 'close'>
+
+/** Opens the source at another address. */
+export async function openHanding(address: SourceAddress): Promise<ReadHere> {
+  const module: Readonly<Record<string, (...args: readonly unknown[]) => Promise<ReadHere>>> = await import(address.module)
+  const open = module[address.name]
+  if (open === undefined) throw new TypeError(`${address.module} has no ${address.name}`)
+  const inner = await open(...address.args)
+  const { name, kind, asStored, readNow } = inner
+  return {
+    name,
+    kind,
+    ...(asStored === undefined ? {} : { asStored }),
+    ...(readNow === undefined ? {} : { readNow: (key, options) => handed(readNow.call(inner, key, options), kind) }),
+    read: async (key, options) => handed(await inner.read(key, options), kind),
+    close: async () => inner.close?.(),
+  }
+}
+
+/** The answer, whose `stored` has the object once its body was read; null where that was not to its end, or is too large. */
+function handed(answer: ReadAnswer, kind: Source['kind']): ReadAnswer {
+  if (answer.kind !== 'object') return answer
+  const { body } = answer
+  // Of a file, what is not whole is large. It would be measured in vain.
+  if (body instanceof Uint8Array ? body.length > MOST_HANDED : kind === 'export') return NOT_HANDED
+  // Its memory is the next read's.
+  if (body instanceof Uint8Array) return { ...answer, stored: () => storedObject(answer, Uint8Array.prototype.slice.call(body)) }
+  const collected = new Collected(body)
+  return { ...answer, body: collected.chunks(), stored: () => storedObject(answer, collected.whole()) }
+}
+
+function storedObject({ metadata, metadataFrom }: ReadObject, body: Uint8Array | undefined): StoredBytes | null {
+  if (body === undefined || body.length > MOST_HANDED) return null
+  const said = { ...(metadata === undefined ? {} : { metadata }), ...(metadataFrom === undefined ? {} : { metadataFrom }) }
+  return { bytes: body.length, sha256: hash('sha256', body, 'hex'), object: { body, ...said } }
+}
+
+/** Chunks that pass by, kept as long as they are few enough. */
+class Collected {
+  readonly #body: AsyncIterable<Uint8Array>
+  #kept: Uint8Array[] = []
+  #length = 0
+  #isWhole = false
+
+  constructor(body: AsyncIterable<Uint8Array>) {
+    this.#body = body
+  }
+
+  async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of this.#body) {
+      this.#length += chunk.length
+      if (this.#length <= MOST_HANDED) this.#kept.push(Uint8Array.prototype.slice.call(chunk))
+      else this.#kept = []
+      yield chunk
+    }
+    this.#isWhole = true
+  }
+
+  whole(): Uint8Array | undefined {
+    if (!this.#isWhole || this.#length > MOST_HANDED) return undefined
+    const whole = new Uint8Array(this.#length)
+    let at = 0
+    for (const chunk of this.#kept) {
+      whole.set(chunk, at)
+      at += chunk.length
+    }
+    return whole
+  }
+}
