@@ -6,11 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { S3Client } from '@aws-sdk/client-s3'
 import t from 'tap'
+import { writeTrail } from '../bench/written-trail.js'
 import { copyRest } from '../src/evidence/copy-rest.js'
 import { CopyingSource } from '../src/evidence/copying-source.js'
 import { DirectoryTarget } from '../src/evidence/directory-target.js'
 import type { EvidenceTarget } from '../src/evidence/evidence-target.js'
 import { rootsOf } from '../src/evidence/export-format.js'
+import { MOST_HANDED } from '../src/evidence/handing-source.js'
 import { hashdeepLine } from '../src/evidence/hashdeep.js'
 import { HashdeepList } from '../src/evidence/hashdeep-list.js'
 import { storedBytes } from '../src/evidence/hashing-source.js'
@@ -149,7 +151,7 @@ t.test('an export that broke off is gone on with', async (t) => {
   for (const part of [0.9, 0.5, 0.1]) {
     const path = at(`part-${part}.tar`)
     writeFileSync(`${path}.partial`, readFileSync(at('whole.tar')).subarray(0, Math.floor(size * part)))
-    const { code, stdout, stderr } = await verifyTrailCommand(command(path))
+    const { code, stdout, stderr } = await verifyTrailCommand([...command(path), '--workers', part === 0.5 ? '2' : '0'])
     t.equal(code, whole.code)
     t.strictSame(sameReport(stdout), sameReport(whole.stdout), `cut at ${part}`)
     if (part > 0.1) t.match(stderr, /going on: \d+ objects were copied before/)
@@ -159,7 +161,7 @@ t.test('an export that broke off is gone on with', async (t) => {
   writeFileSync(at('other.tar.partial'), 'something else')
   t.match((await verifyTrailCommand(command(at('other.tar')))).stderr, /is no export of these sources/)
 
-  const first = await verifyTrailCommand(command(`${at('files')}/`))
+  const first = await verifyTrailCommand([...command(`${at('files')}/`), '--workers', '2'])
   t.strictSame(sameReport(first.stdout), sameReport(whole.stdout), 'a directory')
   const sums = at('files/_verify-trail/SHA256SUMS')
   const lines = readFileSync(sums, 'utf8')
@@ -185,6 +187,34 @@ t.test('an export that broke off is gone on with', async (t) => {
   t.match(audit(at('files.hashdeep'), at('files')), 'Audit failed')
 })
 
+t.test('log files that are too large to be handed from thread to thread', async (t) => {
+  const trail = await writeTrail(join(scratch, 'large'), {
+    accounts: 1,
+    regions: 1,
+    hours: 2,
+    logFilesPerHour: 2,
+    logFileBytes: 6_000_000,
+  })
+  t.ok(trail.logFilePaths.some((path) => statSync(path).size > MOST_HANDED))
+  const { directory, publicKeyFile, metadataFile, startTime, endTime } = trail
+  const checked = ['--public-keys', publicKeyFile, '--start-time', startTime, '--end-time', endTime, '--json']
+  const path = join(scratch, 'large.tar')
+  const copied = await verifyTrailCommand([
+    'export',
+    directory,
+    ...checked,
+    '--metadata',
+    metadataFile,
+    '-o',
+    path,
+    '--workers',
+    '2',
+  ])
+  const offline = await verifyTrailCommand([path, ...checked])
+  t.same([copied.code, offline.code], [0, 0], copied.stderr + offline.stderr)
+  t.strictSame(sameReport(offline.stdout), sameReport(copied.stdout))
+})
+
 t.test('out of S3: the tar gives the report of the bucket, byte for byte outside of run and the origin of keys', async (t) => {
   const server = await startRadosgw()
   if (typeof server === 'string') {
@@ -197,7 +227,7 @@ t.test('out of S3: the tar gives the report of the bucket, byte for byte outside
   const credentials = { accessKeyId, secretAccessKey }
   const client = new S3Client({ endpoint: endpointUrl, region: 'us-east-1', forcePathStyle: true, credentials })
   t.teardown(() => client.destroy())
-  for (const name of ON_S3) {
+  for (const [index, name] of ON_S3.entries()) {
     const one = caseOf(name)
     const metadata = caseMetadata(one)
     const stored = new Set<string>()
@@ -231,7 +261,7 @@ t.test('out of S3: the tar gives the report of the bucket, byte for byte outside
       `${name}: as it is stored`,
     )
     const copied = await verifyTrailCommand(
-      ['export', ...sources, '-o', path, '--endpoint-url', endpointUrl, ...keys, ...range],
+      ['export', ...sources, '-o', path, '--endpoint-url', endpointUrl, ...keys, ...range, '--workers', String((index % 2) * 2)],
       { env },
     )
     const offline = await verifyTrailCommand([path, '--public-keys', join(scratch, `s3-${name}.public-keys.json`), ...range])

@@ -14,10 +14,10 @@ export interface Identified {
 /** Hashed at once: no thread starts as soon. */
 const SMALL = 8 * 1024 * 1024
 
-/** What tells that a file was written to. */
+/** What tells that a file was written to: nobody sets its ctime. */
 export function stateOf(file: number): string {
-  const { ino, size, mtimeNs } = fstatSync(file, { bigint: true })
-  return `${ino} ${size} ${mtimeNs}`
+  const { ino, size, mtimeNs, ctimeNs } = fstatSync(file, { bigint: true })
+  return `${ino} ${size} ${mtimeNs} ${ctimeNs}`
 }
 
 export function changed(name: string): Error {
