@@ -45,9 +45,8 @@ async function exported(one: Case, target: EvidenceTarget, at: string): Promise<
   const run = await runCase(one, copying)
   await copyRest({ sources: copying, ...caseRange(one) }, new AbortController().signal)
   writeFileSync(join(scratch, 'report.json'), '{}')
-  await target.finish(join(scratch, 'report.json'))
   const list = new HashdeepList()
-  for await (const { name, stored } of target.files()) list.add(`./${name}`, stored)
+  await target.finish(join(scratch, 'report.json'), ({ name, stored }) => list.add(`./${name}`, stored))
   await writeFile(`${at}.hashdeep`, list.chunks([]))
   target.close()
   return run

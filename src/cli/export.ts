@@ -66,8 +66,7 @@ async function exportEvidence(command: ExportCommand, console: Console, evidence
       if (!console.interrupted.aborted) throw error
     })
     if (console.interrupted.aborted) return unfinished(console, code)
-    await target.finish(report)
-    await saveHashes(path, target)
+    await finish(path, target, report)
     const keyFile = await saveKeys(command, keys)
     return sayDone(command, console, target, keyFile, code)
   } finally {
@@ -81,11 +80,11 @@ function unfinished(console: Console, code: ExitCode): ExitCode {
   return code === 0 ? 3 : code
 }
 
-/** What `hashdeep -a` checks the files of the export against: beside them, since it would find itself among them. */
-async function saveHashes(path: string, target: EvidenceTarget): Promise<void> {
+/** With what `hashdeep -a` checks the files of the export against: beside them, since it would find itself among them. */
+async function finish(path: string, target: EvidenceTarget, report: string): Promise<void> {
   const list = new HashdeepList()
   try {
-    for await (const { name, stored } of target.files()) list.add(`./${name}`, stored)
+    await target.finish(report, ({ name, stored }) => list.add(`./${name}`, stored))
     await writeBeside(path, '.hashdeep', list.chunks([`Files of ${quotedName(basename(path))}`]))
   } finally {
     list.discard()

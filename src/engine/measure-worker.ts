@@ -76,7 +76,7 @@ function answer(one: Answers['answers'][number]): void {
 function post(): void {
   const answers = waiting
   waiting = []
-  parentPort?.postMessage({ answers } satisfies Answers, answers.flatMap(handedOver))
+  parentPort?.postMessage({ answers } satisfies Answers, [...new Set(answers.flatMap(handedOver))])
 }
 
 /** Bytes that are another thread's from now on. */

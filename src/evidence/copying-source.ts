@@ -105,7 +105,7 @@ export class CopyingSource implements Source {
   }
 
   async readElsewhere(key: string, stored: StoredBytes | null): Promise<void> {
-    if (stored?.object === undefined) this.#notHanded.add(key)
+    if (stored?.object === undefined || stored.object.body.length !== stored.bytes) this.#notHanded.add(key)
     else await this.#copy(key, { kind: 'object', ...stored.object, stored: () => stored })
   }
 

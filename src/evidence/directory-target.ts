@@ -28,6 +28,7 @@ import { MANIFEST, REPORT } from './export-format.js'
 const WHOLE_LIMIT = 8 * 1024 * 1024
 const MOST_NAME_BYTES = 200
 const REFUSED_NAMED = 1000
+const LINES_AT_ONCE = 64 * 1024
 const DONE_SUMS = `${MANIFEST}.partial`
 
 export class DirectoryTarget implements EvidenceTarget {
@@ -37,6 +38,9 @@ export class DirectoryTarget implements EvidenceTarget {
   readonly #path: string
   readonly #done = new Set<string>()
   #last: Promise<unknown> = Promise.resolve()
+  /** The one that was written to last: it is there. */
+  #folder = ''
+  #lines = ''
 
   private constructor(path: string) {
     this.#path = path
@@ -96,7 +100,7 @@ export class DirectoryTarget implements EvidenceTarget {
     if (refusal !== undefined) return this.#refuse(key, refusal, answer)
     try {
       const hash = await this.#writeFile(key, answer)
-      appendFileSync(join(this.#path, DONE_SUMS), sumLine(hash, key))
+      this.#list(hash, key)
       this.#done.add(keyHash(key))
       this.objects++
       return answer.body instanceof Uint8Array ? answer : (this.copied(key) ?? answer)
@@ -118,8 +122,9 @@ export class DirectoryTarget implements EvidenceTarget {
 
   async #writeFile(key: string, { body, metadata }: ReadObject): Promise<string> {
     const path = join(this.#path, key)
-    mkdirSync(dirname(path), { recursive: true })
-    if (existsSync(path)) rmSync(path)
+    const folder = dirname(path)
+    if (folder !== this.#folder) mkdirSync(folder, { recursive: true })
+    this.#folder = folder
     const own = Object.fromEntries(writableMetadata(metadata))
     if (isOfCloudTrail(own)) this.#writeSidecar(key + SIDECAR_SUFFIX, `${JSON.stringify({ Metadata: own })}\n`)
     const hash = createHash('sha256')
@@ -140,24 +145,26 @@ export class DirectoryTarget implements EvidenceTarget {
   #writeSidecar(name: string, text: string): void {
     writeFileSync(join(this.#path, name), text)
     const sha256 = createHash('sha256').update(text).digest('hex')
-    appendFileSync(join(this.#path, DONE_SUMS), sumLine(sha256, name))
+    this.#list(sha256, name)
   }
 
-  async finish(report: string): Promise<void> {
+  async finish(report: string, tell: (file: EvidenceFile) => void): Promise<void> {
     await this.#last
+    this.#flush()
     copyFileSync(report, join(this.#path, REPORT))
     rmSync(join(this.#path, OBJECTS_FOLDER, 'partial'), { force: true })
     const sums = join(this.#path, DONE_SUMS)
     appendFileSync(sums, sumLine((await sha256Of(join(this.#path, REPORT))) ?? '', REPORT))
     renameSync(sums, join(this.#path, MANIFEST))
+    await this.#tellAll(tell)
   }
 
-  async *files(): AsyncGenerator<EvidenceFile> {
+  async #tellAll(tell: (file: EvidenceFile) => void): Promise<void> {
     const manifest = join(this.#path, MANIFEST)
-    yield this.#file(MANIFEST, (await sha256Of(manifest)) ?? '')
+    tell(this.#file(MANIFEST, (await sha256Of(manifest)) ?? ''))
     for await (const line of createInterface({ input: createReadStream(manifest) })) {
       const { sha256, name } = parseSumLine(line)
-      yield this.#file(name, sha256)
+      tell(this.#file(name, sha256))
     }
   }
 
@@ -165,7 +172,20 @@ export class DirectoryTarget implements EvidenceTarget {
     return { name, stored: { bytes: statSync(join(this.#path, name)).size, sha256 } }
   }
 
-  close(): void {}
+  close(): void {
+    this.#flush()
+  }
+
+  /** What is copied and not listed yet is copied again by a run that goes on. */
+  #list(sha256: string, name: string): void {
+    this.#lines += sumLine(sha256, name)
+    if (this.#lines.length >= LINES_AT_ONCE) this.#flush()
+  }
+
+  #flush(): void {
+    if (this.#lines !== '') appendFileSync(join(this.#path, DONE_SUMS), this.#lines)
+    this.#lines = ''
+  }
 }
 
 /** A line that we wrote, of a name that needs no escapes; of another, a name that no file has. */

@@ -18,10 +18,8 @@ export interface EvidenceTarget {
    * copied under that key before stays, and is returned. Rejects where it cannot be written.
    */
   copy(key: string, answer: ReadAnswer): Promise<ReadAnswer>
-  /** Adds the report and the hashes of all that was copied. */
-  finish(report: string): Promise<void>
-  /** All files of the export, once it is whole: as they are named where a tar was extracted. */
-  files(): Iterable<EvidenceFile> | AsyncIterable<EvidenceFile>
+  /** Adds the report and the hashes of all that was copied. `tell`: of each file of the export, as it is named where a tar was extracted. */
+  finish(report: string, tell: (file: EvidenceFile) => void): Promise<void>
   close(): void
   /** How many objects a former run had copied, and how many this one did. */
   readonly before: number

@@ -46,7 +46,7 @@ function handed(answer: ReadAnswer, kind: Source['kind']): ReadAnswer {
   // Of a file, what is not whole is large. It would be measured in vain.
   if (body instanceof Uint8Array ? body.length > MOST_HANDED : kind === 'export') return NOT_HANDED
   // Its memory is the next read's.
-  if (body instanceof Uint8Array) return { ...answer, stored: () => storedObject(answer, Uint8Array.prototype.slice.call(body)) }
+  if (body instanceof Uint8Array) return { ...answer, stored: () => storedObject(answer, kept(body)) }
   const collected = new Collected(body)
   return { ...answer, body: collected.chunks(), stored: () => storedObject(answer, collected.whole()) }
 }
@@ -55,6 +55,22 @@ function storedObject({ metadata, metadataFrom }: ReadObject, body: Uint8Array |
   if (body === undefined || body.length > MOST_HANDED) return null
   const said = { ...(metadata === undefined ? {} : { metadata }), ...(metadataFrom === undefined ? {} : { metadataFrom }) }
   return { bytes: body.length, sha256: hash('sha256', body, 'hex'), object: { body, ...said } }
+}
+
+/** Many objects in one piece of memory, which is handed over whole: a piece for each would cost more than its bytes. */
+let arena = new Uint8Array(0)
+let used = 0
+
+function kept(body: Uint8Array): Uint8Array {
+  // What was handed over has no bytes any more.
+  if (arena.byteLength < used + body.length) {
+    arena = new Uint8Array(Math.max(MOST_HANDED, body.length))
+    used = 0
+  }
+  const copy = arena.subarray(used, used + body.length)
+  copy.set(body)
+  used += body.length
+  return copy
 }
 
 /** Chunks that pass by, kept as long as they are few enough. */

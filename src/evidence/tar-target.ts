@@ -109,22 +109,20 @@ export class TarTarget implements EvidenceTarget {
     return { kind: 'object', body, ...metadataOf(records), ...(lock === undefined ? {} : { lock: JSON.parse(lock) }) }
   }
 
-  async finish(report: string): Promise<void> {
+  async finish(report: string, tell: (file: EvidenceFile) => void): Promise<void> {
     await this.#last
     await this.#tar.addChunks(REPORT, {}, createReadStream(report))
-    await this.#tar.addChunks(MANIFEST, {}, this.#sums())
+    const manifest = this.#tar.read(await this.#tar.addChunks(MANIFEST, {}, this.#sums(tell)))
+    if (manifest !== undefined) tell(fileOf(manifest))
     this.#tar.finish()
     renameSync(partial(this.#path), this.#path)
   }
 
-  *files(): Generator<EvidenceFile> {
-    for (const { name, records, size } of this.#tar.members())
-      yield { name, stored: { bytes: size, sha256: records[SHA256] ?? '' } }
-  }
-
-  *#sums(): Generator<Uint8Array> {
+  *#sums(tell: (file: EvidenceFile) => void): Generator<Uint8Array> {
     let lines = ''
-    for (const { name, records } of this.#tar.members()) {
+    for (const member of this.#tar.members()) {
+      const { name, records } = member
+      tell(fileOf(member))
       if (records[ANSWER] !== undefined || name === MANIFEST) continue
       lines += sumLine(records[SHA256] ?? '', name)
       if (lines.length < SUMS_AT_ONCE) continue
@@ -137,6 +135,10 @@ export class TarTarget implements EvidenceTarget {
   close(): void {
     this.#tar.close()
   }
+}
+
+function fileOf({ name, records, size }: WrittenMember): EvidenceFile {
+  return { name, stored: { bytes: size, sha256: records[SHA256] ?? '' } }
 }
 
 function partial(path: string): string {
