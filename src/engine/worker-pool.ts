@@ -19,6 +19,8 @@ const WORTH_FILES = 4000
 const WORTH_BYTES = 128 * 1024 * 1024
 /** The same, of log files that must be fetched. */
 const WORTH_FETCHES = 10_000
+/** The same, of bytes that are wanted here as well: how many a log file has on average. */
+const WORTH_HANDING_OVER = 64 * 1024
 /** A message costs as much as some small log files; large ones need no company. */
 const BATCH_FILES = 64
 const BATCH_BYTES = 4 * 1024 * 1024
@@ -87,7 +89,7 @@ export class WorkerPool implements Measurer {
 
   measure(copy: CopyToMeasure): Promise<CopyFact> | CopyFact {
     const { address, readThere, kind } = copy.source
-    if (readThere !== undefined && this.#isWorthIt(kind === 'store' ? WORTH_FETCHES : WORTH_FILES))
+    if (readThere !== undefined && (kind === 'store' ? this.#isWorthIt(WORTH_FETCHES) : this.#isWorthHandingOver()))
       return this.#measureThere(copy)
     if (address === undefined || !this.#isWorthIt(WORTH_FILES)) return this.#measureHere(copy)
     this.#options.signal.throwIfAborted()
@@ -96,6 +98,11 @@ export class WorkerPool implements Measurer {
 
   #isWorthIt(files: number): boolean {
     return this.#atOnce || this.#measured >= files || this.#bytes >= WORTH_BYTES
+  }
+
+  /** Of small files on a disk, handing over costs more than reading. */
+  #isWorthHandingOver(): boolean {
+    return this.#isWorthIt(WORTH_FILES) && (this.#atOnce || this.#bytes >= this.#measured * WORTH_HANDING_OVER)
   }
 
   #measureHere(copy: CopyToMeasure): Promise<CopyFact> | CopyFact {

@@ -4,19 +4,20 @@ import type { StoredBytes } from '../core/measurement.js'
 import type { ArchiveIdentity } from '../core/results.js'
 import { versionsKey } from '../sources/export-records.js'
 import type { MetadataFile } from '../sources/metadata-file.js'
-import type {
-  FolderListing,
-  ListedObject,
-  ListOptions,
-  ReadAnswer,
-  ReadOptions,
-  Source,
-  SourceAddress,
-  UnlistedPart,
-  UnreadableObject,
-  VersionAnswer,
-  VersionHistory,
-  VersionListing,
+import {
+  BodyError,
+  type FolderListing,
+  type ListedObject,
+  type ListOptions,
+  type ReadAnswer,
+  type ReadOptions,
+  type Source,
+  type SourceAddress,
+  type UnlistedPart,
+  type UnreadableObject,
+  type VersionAnswer,
+  type VersionHistory,
+  type VersionListing,
 } from '../sources/source.js'
 import type { EvidenceTarget } from './evidence-target.js'
 import { handingAddress, MOST_HANDED } from './handing-source.js'
@@ -32,6 +33,7 @@ export class CopyingSource implements Source {
   declare readonly otherBucket?: (bucket: string) => Source | undefined
   declare readonly versions?: VersionHistory
   declare readonly archive?: () => Promise<ArchiveIdentity>
+  declare readonly readNow?: (key: string, options?: ReadOptions) => ReadAnswer
   declare readonly readThere?: NonNullable<Source['readThere']>
   declare readonly pages?: (prefix: string, options?: ListOptions) => AsyncIterable<readonly (ListedObject | UnlistedPart)[]>
   readonly #inner: Source
@@ -57,6 +59,8 @@ export class CopyingSource implements Source {
     if (inner.otherBucket !== undefined) this.otherBucket = (other) => this.#other(other)
     if (versions !== undefined) this.versions = this.#copyingVersions(versions)
     if (inner.archive !== undefined) this.archive = inner.archive.bind(inner)
+    const readNow = inner.readNow?.bind(inner)
+    if (readNow !== undefined) this.readNow = (key, options) => this.#readNow(key, () => readNow(key, options))
     if (inner.address !== undefined || inner.readThere !== undefined)
       this.readThere = (key, options, there) => this.#readThere(key, options, there)
     if (inner.pages !== undefined) this.pages = (below, options) => inner.pages?.(below, options) ?? nothing()
@@ -82,6 +86,22 @@ export class CopyingSource implements Source {
     return this.#target.copy(this.#folder + key, this.#withMetadata(key, answer))
   }
 
+  /** Bytes that are read at once are in memory that the next read uses again: a body that must wait is a copy of them. */
+  #readNow(key: string, read: () => ReadAnswer): ReadAnswer {
+    const full = this.#folder + key
+    const known = this.#target.copied(full)
+    if (known !== undefined) return known
+    const answer = this.#withMetadata(key, read())
+    const copied = this.#target.copyNow(full, answer)
+    if (copied !== undefined) return copied
+    if (answer.kind !== 'object') {
+      this.#target.copyLater(full, answer)
+      return answer
+    }
+    const body = answer.body instanceof Uint8Array ? Buffer.from(answer.body) : answer.body
+    return { ...answer, body: bodyOf(() => this.#target.copy(full, { ...answer, body })) }
+  }
+
   /** Read and measured by another thread, which hands over the bytes: what is verified and what is copied is one read. */
   async #readThere<T extends { readonly kind: string }>(
     key: string,
@@ -91,7 +111,7 @@ export class CopyingSource implements Source {
     const copied = this.#target.copied(this.#folder + key)
     if (copied !== undefined) return copied
     const inner = this.#inner
-    if ((options.size ?? 0) > MOST_HANDED) return this.read(key, options)
+    if ((options.size ?? 0) > MOST_HANDED[this.kind]) return this.read(key, options)
     const handing = (at: SourceAddress): Promise<T> => there(handingAddress(at))
     const answer =
       inner.readThere !== undefined
@@ -169,6 +189,13 @@ export class CopyingSource implements Source {
 
 function withLock(answer: ReadAnswer & { readonly lock?: typeof UNLOCKED }): VersionAnswer {
   return answer.kind === 'object' ? { ...answer, lock: answer.lock ?? UNLOCKED } : answer
+}
+
+/** The body of an answer that is still to come. */
+async function* bodyOf(copy: () => Promise<ReadAnswer>): AsyncGenerator<Uint8Array> {
+  const answer = await copy()
+  if (answer.kind === 'object') yield* answer.body instanceof Uint8Array ? [answer.body] : answer.body
+  else if (answer.kind === 'unreadable') throw new BodyError(answer.reason, answer.detail ?? 'it could not be read')
 }
 
 async function* nothing(): AsyncGenerator<never> {}

@@ -1,5 +1,5 @@
 /** An export as a directory: an object a file, its metadata in a file beside it. */
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import {
   appendFileSync,
   closeSync,
@@ -31,6 +31,8 @@ const REFUSED_NAMED = 1000
 const LINES_AT_ONCE = 64 * 1024
 const DONE_SUMS = `${MANIFEST}.partial`
 
+type WholeObject = ReadObject & { readonly body: Uint8Array }
+
 export class DirectoryTarget implements EvidenceTarget {
   readonly refused: Map<string, string> = new Map()
   before = 0
@@ -41,9 +43,14 @@ export class DirectoryTarget implements EvidenceTarget {
   /** The one that was written to last: it is there. */
   #folder = ''
   #lines = ''
+  readonly #partial: string
+  /** A body in chunks is being written. */
+  #isAtWork = false
+  #failure: unknown
 
   private constructor(path: string) {
     this.#path = path
+    this.#partial = join(path, OBJECTS_FOLDER, 'partial')
   }
 
   /** Goes on with what a former run left: files that are listed with their hash, and have it. Rejects where there is something else. */
@@ -92,27 +99,44 @@ export class DirectoryTarget implements EvidenceTarget {
     return copied
   }
 
+  copyNow(key: string, answer: ReadAnswer): ReadAnswer | undefined {
+    if (this.#isAtWork) return undefined
+    if (answer.kind === 'object' && !(answer.body instanceof Uint8Array)) return undefined
+    const refused = this.#refused(key, answer)
+    return refused ?? this.#writeWhole(key, answer as WholeObject)
+  }
+
+  copyLater(key: string, answer: ReadAnswer): void {
+    this.copy(key, answer).catch((error: unknown) => {
+      this.#failure ??= error
+    })
+  }
+
   async #write(key: string, answer: ReadAnswer): Promise<ReadAnswer> {
+    const refused = this.#refused(key, answer)
+    if (refused !== undefined || answer.kind !== 'object') return refused ?? answer
+    const { body } = answer
+    if (body instanceof Uint8Array) return this.#writeWhole(key, { ...answer, body })
+    this.#isAtWork = true
+    try {
+      this.#took(key, await this.#writeChunks(key, answer, body))
+      return this.copied(key) ?? answer
+    } catch (error) {
+      if (!(error instanceof BodyError)) throw error
+      const unread = { kind: 'unreadable', reason: error.reason, detail: error.message } as const
+      return this.#refuse(key, `it could not be read: ${error.reason}`, unread)
+    } finally {
+      this.#isAtWork = false
+    }
+  }
+
+  /** The answer of what is no file here. */
+  #refused(key: string, answer: ReadAnswer): ReadAnswer | undefined {
     // The store's versions are no part of a directory.
     if (answer.kind === 'missing' || key.startsWith(OBJECTS_FOLDER)) return answer
     if (answer.kind === 'unreadable') return this.#refuse(key, `it could not be read: ${answer.reason}`, answer)
     const refusal = refusalOf(key)
-    if (refusal !== undefined) return this.#refuse(key, refusal, answer)
-    try {
-      const hash = await this.#writeFile(key, answer)
-      this.#list(hash, key)
-      this.#done.add(keyHash(key))
-      this.objects++
-      return answer.body instanceof Uint8Array ? answer : (this.copied(key) ?? answer)
-    } catch (error) {
-      if (error instanceof BodyError) {
-        const unread = { kind: 'unreadable', reason: error.reason, detail: error.message } as const
-        return this.#refuse(key, `it could not be read: ${error.reason}`, unread)
-      }
-      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-      if (!NAME_ERRORS.has(code) || !(answer.body instanceof Uint8Array)) throw error
-      return this.#refuse(key, `a file cannot be named so here (${code})`, answer)
-    }
+    return refusal === undefined ? undefined : this.#refuse(key, refusal, answer)
   }
 
   #refuse(key: string, why: string, answer: ReadAnswer): ReadAnswer {
@@ -120,39 +144,68 @@ export class DirectoryTarget implements EvidenceTarget {
     return answer
   }
 
-  async #writeFile(key: string, { body, metadata }: ReadObject): Promise<string> {
-    const path = join(this.#path, key)
-    const folder = dirname(path)
-    if (folder !== this.#folder) mkdirSync(folder, { recursive: true })
-    this.#folder = folder
-    const own = Object.fromEntries(writableMetadata(metadata))
-    if (isOfCloudTrail(own)) this.#writeSidecar(key + SIDECAR_SUFFIX, `${JSON.stringify({ Metadata: own })}\n`)
-    const hash = createHash('sha256')
-    const partial = join(this.#path, OBJECTS_FOLDER, 'partial')
-    const file = openSync(partial, 'w')
+  #took(key: string, sha256: string): void {
+    this.#list(sha256, key)
+    this.#done.add(keyHash(key))
+    this.objects++
+  }
+
+  #writeWhole(key: string, answer: WholeObject): ReadAnswer {
+    const { body } = answer
     try {
-      for await (const chunk of body instanceof Uint8Array ? [body] : body) {
-        hash.update(chunk)
-        for (let done = 0; done < chunk.length; ) done += writeSync(file, chunk, done)
+      this.#makeRoom(key, answer)
+      const file = openSync(this.#partial, 'w')
+      try {
+        writeAll(file, body)
+      } finally {
+        closeSync(file)
+      }
+      renameSync(this.#partial, join(this.#path, key))
+      this.#took(key, answer.stored?.()?.sha256 ?? hash('sha256', body, 'hex'))
+      return answer
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      if (!NAME_ERRORS.has(code)) throw error
+      return this.#refuse(key, `a file cannot be named so here (${code})`, answer)
+    }
+  }
+
+  async #writeChunks(key: string, answer: ReadObject, chunks: AsyncIterable<Uint8Array>): Promise<string> {
+    this.#makeRoom(key, answer)
+    const sum = createHash('sha256')
+    const file = openSync(this.#partial, 'w')
+    try {
+      for await (const chunk of chunks) {
+        sum.update(chunk)
+        writeAll(file, chunk)
       }
     } finally {
       closeSync(file)
     }
-    renameSync(partial, path)
-    return hash.digest('hex')
+    renameSync(this.#partial, join(this.#path, key))
+    return sum.digest('hex')
+  }
+
+  /** The folder of a file, and what lies beside it. */
+  #makeRoom(key: string, { metadata }: ReadObject): void {
+    const folder = dirname(join(this.#path, key))
+    if (folder !== this.#folder) mkdirSync(folder, { recursive: true })
+    this.#folder = folder
+    const own = Object.fromEntries(writableMetadata(metadata))
+    if (isOfCloudTrail(own)) this.#writeSidecar(key + SIDECAR_SUFFIX, `${JSON.stringify({ Metadata: own })}\n`)
   }
 
   #writeSidecar(name: string, text: string): void {
     writeFileSync(join(this.#path, name), text)
-    const sha256 = createHash('sha256').update(text).digest('hex')
-    this.#list(sha256, name)
+    this.#list(hash('sha256', text, 'hex'), name)
   }
 
   async finish(report: string, tell: (file: EvidenceFile) => void): Promise<void> {
     await this.#last
+    if (this.#failure !== undefined) throw this.#failure
     this.#flush()
     copyFileSync(report, join(this.#path, REPORT))
-    rmSync(join(this.#path, OBJECTS_FOLDER, 'partial'), { force: true })
+    rmSync(this.#partial, { force: true })
     const sums = join(this.#path, DONE_SUMS)
     appendFileSync(sums, sumLine((await sha256Of(join(this.#path, REPORT))) ?? '', REPORT))
     renameSync(sums, join(this.#path, MANIFEST))
@@ -186,6 +239,10 @@ export class DirectoryTarget implements EvidenceTarget {
     if (this.#lines !== '') appendFileSync(join(this.#path, DONE_SUMS), this.#lines)
     this.#lines = ''
   }
+}
+
+function writeAll(file: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done)
 }
 
 /** A line that we wrote, of a name that needs no escapes; of another, a name that no file has. */

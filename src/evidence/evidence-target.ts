@@ -18,6 +18,10 @@ export interface EvidenceTarget {
    * copied under that key before stays, and is returned. Rejects where it cannot be written.
    */
   copy(key: string, answer: ReadAnswer): Promise<ReadAnswer>
+  /** The same at once, of an answer whose body is whole; undefined where another is being written, or it has no whole body. */
+  copyNow(key: string, answer: ReadAnswer): ReadAnswer | undefined
+  /** The same, for whoever does not wait: that it cannot be written rejects `finish`. */
+  copyLater(key: string, answer: ReadAnswer): void
   /** Adds the report and the hashes of all that was copied. `tell`: of each file of the export, as it is named where a tar was extracted. */
   finish(report: string, tell: (file: EvidenceFile) => void): Promise<void>
   close(): void

@@ -3,8 +3,9 @@ import { hash } from 'node:crypto'
 import type { StoredBytes } from '../core/measurement.js'
 import type { ReadAnswer, ReadObject, Source, SourceAddress } from '../sources/source.js'
 
-/** Many are under way at once. */
-export const MOST_HANDED: number = 1024 * 1024
+/** Of a store many are under way at once, of an export a few. */
+export const MOST_HANDED: Readonly<Record<Source['kind'], number>> = { store: 1024 * 1024, export: 16 * 1024 * 1024 }
+const ARENA_BYTES = 1024 * 1024
 
 /** Remembered, so that one address stays one object: threads open each once. */
 const ADDRESSES = new WeakMap<SourceAddress, SourceAddress>()
@@ -44,7 +45,7 @@ function handed(answer: ReadAnswer, kind: Source['kind']): ReadAnswer {
   if (answer.kind !== 'object') return answer
   const { body } = answer
   // Of a file, what is not whole is large. It would be measured in vain.
-  if (body instanceof Uint8Array ? body.length > MOST_HANDED : kind === 'export') return NOT_HANDED
+  if (body instanceof Uint8Array ? body.length > MOST_HANDED[kind] : kind === 'export') return NOT_HANDED
   // Its memory is the next read's.
   if (body instanceof Uint8Array) return { ...answer, stored: () => storedObject(answer, kept(body)) }
   const collected = new Collected(body)
@@ -52,7 +53,7 @@ function handed(answer: ReadAnswer, kind: Source['kind']): ReadAnswer {
 }
 
 function storedObject({ metadata, metadataFrom }: ReadObject, body: Uint8Array | undefined): StoredBytes | null {
-  if (body === undefined || body.length > MOST_HANDED) return null
+  if (body === undefined) return null
   const said = { ...(metadata === undefined ? {} : { metadata }), ...(metadataFrom === undefined ? {} : { metadataFrom }) }
   return { bytes: body.length, sha256: hash('sha256', body, 'hex'), object: { body, ...said } }
 }
@@ -64,7 +65,7 @@ let used = 0
 function kept(body: Uint8Array): Uint8Array {
   // What was handed over has no bytes any more.
   if (arena.byteLength < used + body.length) {
-    arena = new Uint8Array(Math.max(MOST_HANDED, body.length))
+    arena = new Uint8Array(Math.max(ARENA_BYTES, body.length))
     used = 0
   }
   const copy = arena.subarray(used, used + body.length)
@@ -87,7 +88,7 @@ class Collected {
   async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of this.#body) {
       this.#length += chunk.length
-      if (this.#length <= MOST_HANDED) this.#kept.push(Uint8Array.prototype.slice.call(chunk))
+      if (this.#length <= MOST_HANDED.store) this.#kept.push(Uint8Array.prototype.slice.call(chunk))
       else this.#kept = []
       yield chunk
     }
@@ -95,7 +96,7 @@ class Collected {
   }
 
   whole(): Uint8Array | undefined {
-    if (!this.#isWhole || this.#length > MOST_HANDED) return undefined
+    if (!this.#isWhole || this.#length > MOST_HANDED.store) return undefined
     const whole = new Uint8Array(this.#length)
     let at = 0
     for (const chunk of this.#kept) {

@@ -32,6 +32,8 @@ export class TarTarget implements EvidenceTarget {
   readonly #starts = new Map<string, number>()
   /** Members are written one after the other. */
   #last: Promise<unknown> = Promise.resolve()
+  #isAtWork = false
+  #failure: unknown
 
   private constructor(path: string, tar: TarFile) {
     this.#path = path
@@ -73,22 +75,40 @@ export class TarTarget implements EvidenceTarget {
     return copied
   }
 
+  copyNow(key: string, answer: ReadAnswer): ReadAnswer | undefined {
+    if (this.#isAtWork) return undefined
+    if (answer.kind !== 'object') return this.#writeAnswer(key, answer)
+    const { body } = answer
+    return body instanceof Uint8Array ? this.#writeWhole(key, answer, body) : undefined
+  }
+
+  copyLater(key: string, answer: ReadAnswer): void {
+    this.copy(key, answer).catch((error: unknown) => {
+      this.#failure ??= error
+    })
+  }
+
+  #writeWhole(key: string, answer: ReadObject, body: Uint8Array): ReadAnswer {
+    const name = memberName(key)
+    this.#starts.set(keyHash(key), this.#tar.add(name, recordsOf(key, answer), body, answer.stored?.()?.sha256))
+    this.objects++
+    return answer
+  }
+
   async #write(key: string, answer: ReadAnswer): Promise<ReadAnswer> {
     if (answer.kind !== 'object') return this.#writeAnswer(key, answer)
-    const name = memberName(key)
-    const records = { ...(name === key ? {} : { [KEY]: key }), ...recordsOf(answer) }
     const { body } = answer
+    if (body instanceof Uint8Array) return this.#writeWhole(key, answer, body)
+    this.#isAtWork = true
     try {
-      const start =
-        body instanceof Uint8Array
-          ? this.#tar.add(name, records, body, answer.stored?.()?.sha256)
-          : await this.#tar.addChunks(name, records, body)
-      this.#starts.set(keyHash(key), start)
+      this.#starts.set(keyHash(key), await this.#tar.addChunks(memberName(key), recordsOf(key, answer), body))
       this.objects++
-      return body instanceof Uint8Array ? answer : (this.copied(key) ?? answer)
+      return this.copied(key) ?? answer
     } catch (error) {
       if (!(error instanceof BodyError)) throw error
       return this.#writeAnswer(key, { kind: 'unreadable', reason: error.reason, detail: error.message })
+    } finally {
+      this.#isAtWork = false
     }
   }
 
@@ -111,6 +131,7 @@ export class TarTarget implements EvidenceTarget {
 
   async finish(report: string, tell: (file: EvidenceFile) => void): Promise<void> {
     await this.#last
+    if (this.#failure !== undefined) throw this.#failure
     await this.#tar.addChunks(REPORT, {}, createReadStream(report))
     const manifest = this.#tar.read(await this.#tar.addChunks(MANIFEST, {}, this.#sums(tell)))
     if (manifest !== undefined) tell(fileOf(manifest))
@@ -149,9 +170,10 @@ function keyOf({ name, records }: WrittenMember): string {
   return records[KEY] ?? name
 }
 
-function recordsOf(answer: ReadObject & { readonly lock?: unknown }): Records {
+function recordsOf(key: string, answer: ReadObject & { readonly lock?: unknown }): Records {
   const metadata = writableMetadata(answer.metadata).map(([name, value]) => [XATTR + name, value])
   return {
+    ...(memberName(key) === key ? {} : { [KEY]: key }),
     ...Object.fromEntries(metadata),
     ...(answer.metadataFrom === undefined ? {} : { [METADATA_FROM]: answer.metadataFrom }),
     ...(answer.lock === undefined ? {} : { [LOCK]: JSON.stringify(answer.lock) }),
