@@ -60,7 +60,7 @@ interface Outcome {
   readonly logFiles: string
 }
 
-interface Bench {
+export interface Bench {
   readonly serving: Serving
   readonly environment: NodeJS.ProcessEnv
   /** aws-cli's: how it is told of the endpoint. */
@@ -207,7 +207,7 @@ function findAws(): string | undefined {
   return undefined
 }
 
-async function startServer(directory: string): Promise<Bench> {
+export async function startServer(directory: string): Promise<Bench> {
   const self = fileURLToPath(import.meta.url)
   const path = fileURLToPath(new URL(`./peer-server${extname(self)}`, import.meta.url))
   const child = spawn(process.execPath, [...process.execArgv, path], { stdio: ['pipe', 'pipe', 'inherit'] })
