@@ -62,7 +62,7 @@ module.exports = {
           '^src/engine/',
           '^src/core/',
           '^src/(channels|errors|version)\\.ts$',
-          '^src/sources/(source|metadata-file)\\.ts$',
+          '^src/sources/(source|source-address|metadata-file)\\.ts$',
           '^src/keys/key-source\\.ts$',
         ],
       },

@@ -43,6 +43,7 @@ export {
   type UnreadableReason,
   type Verdict,
 } from './core/findings.js'
+export type { StoredBytes, StoredObject } from './core/measurement.js'
 export {
   type DigestKey,
   type ForeignKey,
@@ -54,6 +55,7 @@ export {
 } from './core/object-key.js'
 export { type PublicKey, type PublicKeyListAnswer, type PublicKeyProblem, parsePublicKeyList } from './core/public-keys.js'
 export type {
+  ArchiveIdentity,
   CarriedOver,
   ChainSummary,
   CoverageInterval,

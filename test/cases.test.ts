@@ -91,8 +91,8 @@ t.test('every case from a directory, and from an archive of it', async (t) => {
     t.equal(exitCode(run), one.expected.exit, `${one.name}: exit code`)
     await sameFromArchive(t, one, turn, run)
     const ignored = sources.some((source) => (source.ignored ?? 0) > 0)
-    // Signatures by node-forge take their time: every other case.
-    if (ignored || turn % 2 === 1) continue
+    // Signatures by node-forge take their time: every fourth case.
+    if (ignored || turn % 4 !== 0) continue
     const other = await runCase(one, await inMemory(one), {
       metadata: caseMetadata(one),
       concurrency: 3,
@@ -130,7 +130,9 @@ t.test('every case from a store in memory and from a real S3 server', async (t) 
   const credentials = { accessKeyId, secretAccessKey }
   const client = new S3Client({ endpoint: endpointUrl, region: 'us-east-1', forcePathStyle: true, credentials })
   t.teardown(() => client.destroy())
-  for (const one of cases.filter(({ only }) => only !== 'export')) {
+  for (const [turn, one] of cases.filter(({ only }) => only !== 'export').entries()) {
+    // To a server each object goes by a request: every other case.
+    const isServed = turn % 2 === 0
     const stores = new Map<string, Source>()
     const otherBucket = (bucket: string): Source => stores.get(bucket) ?? noBucket(bucket)
     for (const bucket of one.sources) {
@@ -139,8 +141,8 @@ t.test('every case from a store in memory and from a real S3 server', async (t) 
         bucket,
         memorySource({ name: `s3://${bucket}`, bucket, kind: 'store', otherBucket, objects, versions: new Map() }),
       )
-      await emptyBucket(client, bucket)
-      await putObjects(client, bucket, objects)
+      if (isServed) await emptyBucket(client, bucket)
+      if (isServed) await putObjects(client, bucket, objects)
     }
     if (one.expected.exit === 2) {
       await t.rejects(runCase(one, [...stores.values()]), { code: 'ERR_REPLICA' }, `${one.name}: ${one.about}`)
@@ -148,6 +150,7 @@ t.test('every case from a store in memory and from a real S3 server', async (t) 
     }
     const inMemory = await runCase(one, [...stores.values()])
     t.strictSame(differences(one, inMemory), [], `${one.name}: ${one.about}`)
+    if (!isServed) continue
     const sources = await Promise.all(one.sources.map((bucket) => s3Source(`s3://${bucket}`, { endpointUrl })))
     const onS3 = await runCase(one, sources)
     await Promise.all(sources.map((source) => source.close?.()))

@@ -1,6 +1,16 @@
 /** `verify-trail export`: what it writes gives the same report as what it was read from. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -184,6 +194,22 @@ t.test('an export that broke off is gone on with', async (t) => {
   t.match(audit(at('files.hashdeep'), at('files')), 'Audit passed')
   appendFileSync(damaged, 'x')
   t.match(audit(at('files.hashdeep'), at('files')), 'Audit failed')
+})
+
+t.test('where there is no room, it says so, leaves nothing, and goes on later', async (t) => {
+  const source = join(casePath('plain'), 'example-trail-logs')
+  const keys = join(casePath('plain'), 'public-keys.json')
+  const temporary = join(scratch, 'temporary')
+  mkdirSync(temporary)
+  const env = { TMPDIR: temporary }
+  const words = ['export', source, '--public-keys', keys, '-q', '-o', join(scratch, 'no-room.tar')]
+  const by = ['sh', '-c', 'ulimit -f 8; exec "$@"', 'sh']
+  const { code, stderr } = await verifyTrailCommand(words, { env, by })
+  t.equal(code, 2)
+  t.match(stderr, /cannot write '.*no-room\.tar': .*the same command goes on/)
+  t.same(readdirSync(temporary), [])
+  t.not((await verifyTrailCommand(words, { env })).code, 2)
+  t.ok(existsSync(join(scratch, 'no-room.tar')))
 })
 
 t.test('log files that are too large to be handed from thread to thread', async (t) => {

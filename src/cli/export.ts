@@ -16,7 +16,7 @@ import { HashdeepList } from '../evidence/hashdeep-list.js'
 import { TarTarget } from '../evidence/tar-target.js'
 import { formatCounted } from '../reports/quantity.js'
 import type { ExportCommand } from './arguments.js'
-import { type Console, messageOf, say } from './console.js'
+import { type Console, messageOf, say, systemCode } from './console.js'
 import { type Evidence, withEvidence } from './evidence.js'
 import { given } from './given.js'
 import { isS3Url } from './sources.js'
@@ -69,9 +69,24 @@ async function exportEvidence(command: ExportCommand, console: Console, evidence
     await finish(path, target, report)
     const keyFile = await saveKeys(command, keys)
     return sayDone(command, console, target, keyFile, code)
+  } catch (error) {
+    throw error instanceof VerifyTrailError || systemCode(error) === undefined ? error : notWritten(path, error)
   } finally {
-    target.close()
     rmSync(work, { recursive: true, force: true })
+    close(target)
+  }
+}
+
+function notWritten(path: string, error: unknown): VerifyTrailError {
+  const what = `cannot write '${path}': ${messageOf(error)}; the same command goes on with what is there`
+  return new VerifyTrailError('ERR_EXPORT', what, { cause: error })
+}
+
+function close(target: EvidenceTarget): void {
+  try {
+    target.close()
+  } catch {
+    // What was held back and has no room is copied again.
   }
 }
 

@@ -56,6 +56,7 @@ export interface StoredBytes {
   readonly object?: StoredObject
 }
 
+/** An object as it was read: its bytes, and what the store, or what lies beside it, says of it. */
 export interface StoredObject {
   readonly body: Uint8Array
   readonly metadata?: Readonly<Record<string, string>>

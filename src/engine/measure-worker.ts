@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Disagreement } from '../core/disagreement.js'
 import type { CopyFact } from '../core/judge-log-file.js'
-import { BodyError, ReadFailure, type Source, type SourceAddress } from '../sources/source.js'
+import { BodyError, ReadFailure, type SourceAddress } from '../sources/source.js'
+import { openAt, type ReadHere } from '../sources/source-address.js'
 import { type MeasureSettings, ReadObjectToMeasure } from './measurer.js'
 
 export interface Batch {
@@ -20,21 +21,12 @@ export interface Answers {
   readonly disagreement?: string
 }
 
-type ReadHere = Pick<Source, 'name' | 'kind' | 'asStored' | 'read' | 'readNow' | 'close'>
-
 const settings: MeasureSettings = workerData
 const sources = new Map<string, Promise<ReadHere>>()
 /** An address comes anew with each message, once in it. */
 const known = new WeakMap<SourceAddress, Promise<ReadHere>>()
 /** Each renewal of credentials is another address. */
 const SOURCES_KEPT = 64
-
-async function openSource(address: SourceAddress): Promise<ReadHere> {
-  const module: Readonly<Record<string, (...args: readonly unknown[]) => Promise<ReadHere>>> = await import(address.module)
-  const open = module[address.name]
-  if (open === undefined) throw new TypeError(`${address.module} has no ${address.name}`)
-  return open(...address.args)
-}
 
 function sourceAt(address: SourceAddress): Promise<ReadHere> {
   const source = known.get(address) ?? namedSource(address)
@@ -46,7 +38,7 @@ function namedSource(address: SourceAddress): Promise<ReadHere> {
   const name = JSON.stringify(address)
   let source = sources.get(name)
   if (source === undefined) {
-    source = openSource(address)
+    source = openAt(address)
     sources.set(name, source)
     const [oldest] = sources.keys()
     if (sources.size > SOURCES_KEPT && oldest !== undefined) sources.delete(oldest)

@@ -2,42 +2,20 @@
 import { hash } from 'node:crypto'
 import type { StoredBytes } from '../core/measurement.js'
 import type { ReadAnswer, ReadObject, Source, SourceAddress } from '../sources/source.js'
+import { addressesThrough, openThrough, type ReadHere } from '../sources/source-address.js'
 
 /** Of a store many are under way at once, of an export a few. */
 export const MOST_HANDED: Readonly<Record<Source['kind'], number>> = { store: 1024 * 1024, export: 16 * 1024 * 1024 }
 const ARENA_BYTES = 1024 * 1024
 
-/** Remembered, so that one address stays one object: threads open each once. */
-const ADDRESSES = new WeakMap<SourceAddress, SourceAddress>()
-
-export function handingAddress(address: SourceAddress): SourceAddress {
-  const known = ADDRESSES.get(address)
-  if (known !== undefined) return known
-  const handing = { module: import.meta.url, name: 'openHanding', args: [address] }
-  ADDRESSES.set(address, handing)
-  return handing
-}
+export const handingAddress: (address: SourceAddress) => SourceAddress = addressesThrough(import.meta.url, 'openHanding')
 
 /** Whoever asked reads it then. */
 const NOT_HANDED: ReadAnswer = { kind: 'unreadable', reason: 'io', detail: 'too large to be handed over' }
 
-type ReadHere = Pick<Source, 'name' | 'kind' | 'asStored' | 'read' | 'readNow' | 'close'>
-
 /** Opens the source at another address. */
-export async function openHanding(address: SourceAddress): Promise<ReadHere> {
-  const module: Readonly<Record<string, (...args: readonly unknown[]) => Promise<ReadHere>>> = await import(address.module)
-  const open = module[address.name]
-  if (open === undefined) throw new TypeError(`${address.module} has no ${address.name}`)
-  const inner = await open(...address.args)
-  const { name, kind, asStored, readNow } = inner
-  return {
-    name,
-    kind,
-    ...(asStored === undefined ? {} : { asStored }),
-    ...(readNow === undefined ? {} : { readNow: (key, options) => handed(readNow.call(inner, key, options), kind) }),
-    read: async (key, options) => handed(await inner.read(key, options), kind),
-    close: async () => inner.close?.(),
-  }
+export function openHanding(address: SourceAddress): Promise<ReadHere> {
+  return openThrough(address, handed)
 }
 
 /** The answer, whose `stored` has the object once its body was read; null where that was not to its end, or is too large. */

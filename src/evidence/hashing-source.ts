@@ -15,6 +15,7 @@ import type {
   UnreadableObject,
   VersionHistory,
 } from '../sources/source.js'
+import { addressesThrough, openThrough, type ReadHere } from '../sources/source-address.js'
 
 /** Is told of each object that was read; null where that was not to its end. Of one that was read twice, twice. */
 export interface Sums {
@@ -164,33 +165,9 @@ async function* passOn(
   }
 }
 
-/** Remembered, so that one address stays one object: threads open each once. */
-const ADDRESSES = new WeakMap<SourceAddress, SourceAddress>()
-
-function hashingAddress(address: SourceAddress): SourceAddress {
-  const known = ADDRESSES.get(address)
-  if (known !== undefined) return known
-  const hashing = { module: import.meta.url, name: 'openHashing', args: [address] }
-  ADDRESSES.set(address, hashing)
-  return hashing
-}
-
-type ReadHere = Pick<Source, 'name' | 'kind' | 'asStored' | 'read' | 'readNow' | 'close'>
+const hashingAddress = addressesThrough(import.meta.url, 'openHashing')
 
 /** For worker threads: opens the source at another address. */
-export async function openHashing(address: SourceAddress): Promise<ReadHere> {
-  const module: Readonly<Record<string, (...args: readonly unknown[]) => Promise<ReadHere>>> = await import(address.module)
-  const open = module[address.name]
-  if (open === undefined) throw new TypeError(`${address.module} has no ${address.name}`)
-  const inner = await open(...address.args)
-  const { name, kind, asStored, readNow } = inner
-  const take = (answer: ReadAnswer): ReadAnswer => summed(answer, () => undefined)
-  return {
-    name,
-    kind,
-    ...(asStored === undefined ? {} : { asStored }),
-    ...(readNow === undefined ? {} : { readNow: (key, options) => take(readNow.call(inner, key, options)) }),
-    read: async (key, options) => take(await inner.read(key, options)),
-    close: async () => inner.close?.(),
-  }
+export function openHashing(address: SourceAddress): Promise<ReadHere> {
+  return openThrough(address, (answer) => summed(answer, () => undefined))
 }

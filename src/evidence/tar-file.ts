@@ -67,8 +67,11 @@ export class TarFile {
   }
 
   close(): void {
-    this.#flush()
-    closeSync(this.#file)
+    try {
+      this.#flush()
+    } finally {
+      closeSync(this.#file)
+    }
   }
 
   /** The members that a former run wrote whole. What follows them is cut off. */
