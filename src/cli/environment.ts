@@ -47,14 +47,20 @@ export function wordsOfEnvironment(
   })
 }
 
-/** Throws `ERR_INVALID_OPTION` where a variable is named as ours are, and is none: what was meant by it would not be done. */
+/** Throws `ERR_INVALID_OPTION` where a variable is nearly an option's: what was meant by it would not be done. Others are none of ours. */
 export function checkVariables(commands: ReadonlyMap<string, () => Command>, environment: Environment): void {
   const names = Object.keys(environment).filter((name) => name.startsWith(PREFIX))
   if (names.length === 0) return
   const all = [...commands].flatMap(([name, make]) => make().options.map((option) => variableOf(name, option)))
-  const known = new Set([...OTHERS, ...all.filter((name) => name !== undefined)])
-  for (const name of names)
-    if (!known.has(name)) throw usageError(`${name} in the environment is no option's${didYouMean(name, [...known])}`)
+  const known = new Set([...OTHERS, ...all.filter((name) => name !== undefined)].map(withoutPrefix))
+  for (const name of names.map(withoutPrefix)) {
+    const meant = known.has(name) ? '' : didYouMean(name, [...known])
+    if (meant !== '') throw usageError(`${PREFIX}${name} in the environment is no option's${meant.replace("'", `'${PREFIX}`)}`)
+  }
+}
+
+function withoutPrefix(name: string): string {
+  return name.slice(PREFIX.length)
 }
 
 function wordsOf(option: Option, variable: string, value: string): string[] {

@@ -35,6 +35,14 @@ t.test('every option has a variable, and what is typed comes first', (t) => {
     [['keys', '--region', 'us-east-1', '-o', 'k.json'], { VERIFY_TRAIL_OUTPUT: 'report.json' }, 'output', 'k.json'],
     [['keys', '--region', 'us-east-1'], { VERIFY_TRAIL_KEYS_OUTPUT: 'k.json' }, 'output', 'k.json'],
     [['--help'], { VERIFY_TRAIL_WORKERS: 'many' }, 'command', 'print'],
+    ...['BIN', 'CLI', 'CMD', 'HOME', 'PATH', 'VERSION', 'SOURCE', 'IMAGE', 'DIR', 'ROOT', 'TESTS'].map(
+      (name): [string[], Record<string, string>, string, unknown] => [
+        ['dir'],
+        { [`VERIFY_TRAIL_${name}`]: 'x' },
+        'command',
+        'verify',
+      ],
+    ),
   ]
   for (const [words, environment, field, value] of rows)
     t.strictSame(parsed(words, environment)[field], value, `${words.join(' ')} with ${JSON.stringify(environment)}`)
