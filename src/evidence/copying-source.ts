@@ -41,7 +41,7 @@ export class CopyingSource implements Source {
   readonly #target: EvidenceTarget
   readonly #metadata: MetadataFile | undefined
   readonly #others = new Map<string, Source | undefined>()
-  /** What another thread read, and could not hand over. */
+  /** What another thread read, and is not what was copied: it was not handed over, or a copy was there before. */
   readonly #notHanded = new Set<string>()
 
   /** `folder`: what its keys begin with in the export. `metadata`: of objects that come without. */
@@ -125,8 +125,12 @@ export class CopyingSource implements Source {
   }
 
   async readElsewhere(key: string, stored: StoredBytes | null): Promise<void> {
-    if (stored?.object === undefined || stored.object.body.length !== stored.bytes) this.#notHanded.add(key)
-    else await this.#copy(key, { kind: 'object', ...stored.object, stored: () => stored })
+    const { object } = stored ?? {}
+    if (object?.body.length === stored?.bytes && object !== undefined) {
+      const answer = this.#withMetadata(key, { kind: 'object', ...object, stored: () => stored })
+      if ((await this.#target.copy(this.#folder + key, answer)) === answer) return
+    }
+    this.#notHanded.add(key)
   }
 
   /** What is saved in a file of its own goes into the export with the object. */
