@@ -241,4 +241,7 @@ t.test('a state that is not that of this run is refused', async (t) => {
   const unlock = await lockState(state)
   await told(/in use by another run/, '--start-time', trail.startTime)
   await unlock()
+  const taken = await Promise.allSettled([lockState(state), lockState(state), lockState(state)])
+  t.same(taken.map(({ status }) => status).sort(), ['fulfilled', 'rejected', 'rejected'], 'of several at once one has it')
+  for (const one of taken) if (one.status === 'fulfilled') await one.value()
 })

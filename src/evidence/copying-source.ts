@@ -126,7 +126,7 @@ export class CopyingSource implements Source {
 
   async readElsewhere(key: string, stored: StoredBytes | null): Promise<void> {
     const { object } = stored ?? {}
-    if (object?.body.length === stored?.bytes && object !== undefined) {
+    if (object !== undefined && object.body.length === stored?.bytes) {
       const answer = this.#withMetadata(key, { kind: 'object', ...object, stored: () => stored })
       if ((await this.#target.copy(this.#folder + key, answer)) === answer) return
     }

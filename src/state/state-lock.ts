@@ -12,18 +12,20 @@ import { VerifyTrailError } from '../errors.js'
 /** Resolves with what lets go of it. Rejects with ERR_STATE where another run has it. */
 export async function lockState(path: string): Promise<() => Promise<void>> {
   const place = placeOf(path)
-  let server = await listen(place)
-  if (server === undefined) {
-    if (await isHeld(place))
-      throw new VerifyTrailError(
-        'ERR_STATE',
-        `the state file '${path}' is in use by another run: wait for it, or give another file`,
-      )
-    // Nobody listens: it is that of a run that was killed.
-    rmSync(place, { force: true })
-    server = await listen(place)
-  }
-  return () => new Promise((resolve) => (server === undefined ? resolve() : server.close(() => resolve())))
+  const server = (await listen(place)) ?? (await takeOver(place))
+  if (server === undefined)
+    throw new VerifyTrailError(
+      'ERR_STATE',
+      `the state file '${path}' is in use by another run: wait for it, or give another file`,
+    )
+  return () => new Promise((resolve) => void server.close(() => resolve()))
+}
+
+/** The place of a run that was killed: nobody listens there. Undefined where somebody does, or was quicker. */
+async function takeOver(place: string): Promise<Server | undefined> {
+  if (await isHeld(place)) return undefined
+  rmSync(place, { force: true })
+  return listen(place)
 }
 
 /** Names of sockets are short: a path may be longer. */
@@ -50,6 +52,7 @@ function isHeld(place: string): Promise<boolean> {
       socket.destroy()
       resolve(true)
     })
-    socket.on('error', () => resolve(false))
+    // Of what cannot be asked, another user's, nobody can say that it is free.
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'))
   })
 }
