@@ -129,6 +129,15 @@ t.test('what is not all shards of one run is refused', async (t) => {
       /of different sources: .* and s3:\/\/x/,
     ],
     [
+      'another archive of that name',
+      [
+        first,
+        changed(second, ({ run }) => ({ run: { ...run, archives: [{ name: 'a.tar', bytes: 1, sha256: 'aa' }] } })),
+        changed(third, ({ run }) => ({ run: { ...run, archives: [{ name: 'a.tar', bytes: 1, sha256: 'bb' }] } })),
+      ],
+      /of different archives: their SHA-256 differs/,
+    ],
+    [
       'another time',
       [first, second, changed(third, ({ shard }) => ({ shard: { ...shard, now: '2026-11-02T00:00:00Z' } }))],
       /different times as now/,
