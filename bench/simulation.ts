@@ -2,7 +2,8 @@
  * An organization on many machines, on paper: `npm run bench -- simulation`. The planner's own borders part generated accounts and regions; a
  * scheduler hands shards out as the cluster does; what an object costs is measured elsewhere, what S3 allows is its documented limit.
  */
-import { bordersOf } from '../src/engine/shard.js'
+import { compareBorders } from '../src/engine/shard.js'
+import { bordersOfPlan, type PlannedScope } from '../src/index.js'
 import type { Row } from './row.js'
 
 export const name = 'simulation'
@@ -30,31 +31,77 @@ const HOURS = 3 * 365 * 24
 const SHARDS_A_WORKER = 8
 const WORKERS = [1, 4, 16, 64, 256, 1024, 4096]
 
-interface Scope {
-  readonly name: string
-  readonly digests: number
-  readonly logFiles: number
-}
+const MONTHS = 36
+const DIGEST_BYTES = 1500
+const LOG_FILE_BYTES = 20_000
 
 /** Few accounts and regions have most of the log files: two in each account are busy, and one account in a hundred is a hundred times the others. */
-function organization(): Scope[] {
-  const scopes: Scope[] = []
+function organization(): PlannedScope[] {
+  const scopes: PlannedScope[] = []
   for (let account = 0; account < ACCOUNTS; account++) {
     const large = account % 100 === 0 ? 100 : 1
     for (let region = 0; region < REGIONS; region++) {
       const logFilesAnHour = region < 2 ? large : 0.1
-      const name = `/${111_122_223_333 + account}/us-east-${region + 1}`
-      scopes.push({ name, digests: HOURS, logFiles: Math.round(HOURS * logFilesAnHour) })
+      const counted = (objects: number, bytes: number) => ({ objects, bytes: objects * bytes })
+      const logFiles = counted(Math.round(HOURS * logFilesAnHour), LOG_FILE_BYTES)
+      scopes.push({
+        organizationId: null,
+        accountId: String(111_122_223_333 + account),
+        region: `us-east-${region + 1}`,
+        chains: [],
+        digests: counted(HOURS, DIGEST_BYTES),
+        logFiles,
+        months: Array.from({ length: MONTHS }, (_, n) => ({
+          month: new Date(Date.UTC(2023, n)).toISOString().slice(0, 7),
+          ...counted(logFiles.objects / MONTHS, LOG_FILE_BYTES),
+        })),
+        unreadable: 0,
+      })
     }
   }
-  return scopes.sort((a, b) => (a.name < b.name ? -1 : 1))
+  return scopes.sort((a, b) => compareBorders(nameOf(a), nameOf(b)))
 }
 
-/** Seconds that one account and region takes one worker: waiting and computing overlap, and its own prefix limits both. */
-function secondsOf({ digests, logFiles }: Scope): number {
+function nameOf({ accountId, region }: PlannedScope): string {
+  return `/${accountId}/${region}`
+}
+
+/** Seconds that so much of one account and region takes one worker: waiting and computing overlap, and its own prefix limits both. */
+function secondsOf(digests: number, logFiles: number): number {
   const computing = digests * DIGEST_S + logFiles * LOG_FILE_S
   const waiting = ((digests + logFiles) / CONCURRENCY) * LATENCY_S
   return Math.max(computing, waiting, (digests + logFiles) / GETS_A_SECOND)
+}
+
+/** What each shard takes, and how many digests are read by all of them: where months are split, each part reads the digests again. */
+function parted(scopes: readonly PlannedScope[], shards: number): { lengths: number[]; digests: number } {
+  const borders = bordersOfPlan({ scopes }, shards)
+  const lengths: number[] = Array.from({ length: shards }, () => SHARD_START_S)
+  let digests = 0
+  let shard = 0
+  const add = (more: number, logFiles: number): void => {
+    digests += more
+    lengths[shard] = (lengths[shard] ?? 0) + secondsOf(more, logFiles)
+  }
+  for (const scope of scopes) {
+    const isBehind = (name: string): boolean => shard < borders.length && compareBorders(name, borders[shard] ?? '') >= 0
+    while (isBehind(nameOf(scope))) shard++
+    const last = scope.months.at(-1)
+    if (last === undefined || !isBehind(`${nameOf(scope)}/${last.month}`)) {
+      add(scope.digests.objects, scope.logFiles.objects)
+      continue
+    }
+    let logFiles = 0
+    for (const { month, objects } of scope.months) {
+      for (; isBehind(`${nameOf(scope)}/${month}`); shard++) {
+        if (logFiles > 0) add(scope.digests.objects, logFiles)
+        logFiles = 0
+      }
+      logFiles += objects
+    }
+    add(scope.digests.objects, logFiles)
+  }
+  return { lengths, digests }
 }
 
 interface Simulated {
@@ -66,16 +113,9 @@ interface Simulated {
 }
 
 /** The longest shard bounds it from below, what each shard costs by itself from above. */
-function simulate(scopes: readonly Scope[], workers: number): Simulated {
-  const shards = Math.min(scopes.length, Math.max(1, workers * SHARDS_A_WORKER))
-  const weights = new Map(scopes.map((scope) => [scope.name, secondsOf(scope)]))
-  const borders = bordersOf([...weights.keys()], shards, (one) => weights.get(one) ?? 0)
-  const lengths: number[] = Array.from({ length: shards }, () => SHARD_START_S)
-  let shard = 0
-  for (const [one, seconds] of weights) {
-    while (shard < borders.length && one >= (borders[shard] ?? '')) shard++
-    lengths[shard] = (lengths[shard] ?? 0) + seconds
-  }
+function simulate(scopes: readonly PlannedScope[], workers: number): Simulated {
+  const shards = Math.max(1, workers * SHARDS_A_WORKER)
+  const { lengths, digests } = parted(scopes, shards)
   const free: number[] = Array.from({ length: workers }, () => 0)
   for (const length of lengths) {
     const first = free.indexOf(Math.min(...free))
@@ -83,7 +123,7 @@ function simulate(scopes: readonly Scope[], workers: number): Simulated {
   }
   const seconds = Math.max(...free)
   const work = lengths.reduce((sum, length) => sum + length, 0)
-  const gets = scopes.reduce((sum, { digests, logFiles }) => sum + digests + logFiles, 0)
+  const gets = scopes.reduce((sum, { logFiles }) => sum + logFiles.objects, digests)
   const lists = scopes.length * ((HOURS / 24) * 2 + 36 + 5) + shards * ACCOUNTS * LISTS_AN_ACCOUNT
   const requests = (gets / 1e6) * GET_PRICE + (lists / 1e6) * LIST_PRICE
   return {
@@ -98,8 +138,8 @@ function simulate(scopes: readonly Scope[], workers: number): Simulated {
 export async function run(): Promise<Row[]> {
   const scopes = organization()
   const all = WORKERS.map((workers) => simulate(scopes, workers))
-  const logFiles = scopes.reduce((sum, scope) => sum + scope.logFiles, 0)
-  const digests = scopes.reduce((sum, scope) => sum + scope.digests, 0)
+  const logFiles = scopes.reduce((sum, scope) => sum + scope.logFiles.objects, 0)
+  const digests = scopes.reduce((sum, scope) => sum + scope.digests.objects, 0)
   console.log(
     `\n${scopes.length} accounts and regions, 3 years: ${(digests / 1e6).toFixed(0)} M digests, ${(logFiles / 1e6).toFixed(0)} M log files`,
   )
@@ -108,7 +148,5 @@ export async function run(): Promise<Row[]> {
     console.log(
       `| ${workers} | ${shards} | ${hours.toFixed(hours < 10 ? 1 : 0)} | ${usd.toFixed(0)} | ${Math.round(busy * 100)} % |`,
     )
-  const longest = Math.max(...scopes.map(secondsOf)) / 3600
-  console.log(`the longest account and region alone: ${longest.toFixed(2)} h`)
   return []
 }

@@ -69,21 +69,25 @@ export type {
   PublicKeyUse,
   Result,
   ShardPart,
+  SplitScope,
   StateUse,
   Summary,
 } from './core/results.js'
 export { verifySignature } from './core/signature.js'
 export type { Refusal, TrailKnowledge, TrailSettings, TrailStatus } from './core/trail-knowledge.js'
-export { type FailedShard, type MergeOptions, mergeShards, type ShardReport } from './engine/merge-shards.js'
+export { type FailedShard, type MergeOptions, mergeShards } from './engine/merge-shards.js'
 export type { StartedAs } from './engine/options.js'
 export {
+  bordersOfPlan,
   type PlannedChain,
+  type PlannedMonth,
   type PlannedObjects,
   type PlannedScope,
   planTrail,
   type TrailPlan,
 } from './engine/plan-trail.js'
 export type { ShardRequest } from './engine/shard.js'
+export type { ShardReport } from './engine/split-scopes.js'
 export { type Progress, type VerifyTrailOptions, verifyTrail } from './engine/verify-trail.js'
 export { type ErrorCode, VerifyTrailError } from './errors.js'
 export { readPublicKeyFile } from './keys/key-file.js'

@@ -3,21 +3,26 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import fc from 'fast-check'
-import t from 'tap'
+import t, { type Test as Tap } from 'tap'
 import { generate } from '../bench/generated-source.js'
-import { bordersOfPlan } from '../src/cli/plan-file.js'
-import { bordersOf, scopeName, takeShard } from '../src/engine/shard.js'
+import { bordersOf, compareBorders, scopeName, takeShard } from '../src/engine/shard.js'
 import {
+  bordersOfPlan,
   directorySource,
   type Finding,
   type Gap,
+  type MemoryObject,
+  memorySource,
   mergeShards,
   planTrail,
   type Result,
   type ShardPart,
   type ShardReport,
+  type ShardRequest,
+  type Source,
   type Summary,
   textReport,
+  verifyTrail,
 } from '../src/index.js'
 import { stableJson } from '../src/reports/stable-json.js'
 import { type Case, caseMetadata, caseObjects, casePath, readCases, runCase } from './support/cases.js'
@@ -49,10 +54,12 @@ async function merged(reports: readonly ShardReport[]): Promise<Told[]> {
   return results
 }
 
-async function inShards(one: Case, of: number): Promise<ShardReport[]> {
+async function inShards(one: Case, of: number, borders?: readonly string[]): Promise<ShardReport[]> {
   const reports: ShardReport[] = []
-  for (let index = 1; index <= of; index++)
-    reports.push(shardReport(`shard-${index}.json`, await verified(one, { shard: { index, of } })))
+  for (let index = 1; index <= of; index++) {
+    const shard = { index, of, ...(borders && { borders }) }
+    reports.push(shardReport(`shard-${index}.json`, await verified(one, { shard })))
+  }
   return reports.reverse()
 }
 
@@ -73,6 +80,104 @@ t.test('every case with more than one account and region, and every expectation'
     t.equal(withoutRun(await merged(await inShards(one, 3))), whole, `${one.name} in 3 shards`)
   }
 })
+
+/** Each account and region begins in one shard and goes on, from the month of nearly all log files, in the next. */
+async function inMonths(one: Case): Promise<ShardReport[]> {
+  const sources = await Promise.all(one.sources.map((folder) => directorySource(join(casePath(one.name), folder))))
+  const { scopes } = await planTrail({ sources })
+  const borders = scopes.filter(({ region }) => region !== null).map((scope) => `${scopeName(scope)}/2026-03`)
+  return inShards(one, borders.length + 1, borders.sort(compareBorders))
+}
+
+t.test('cases, with the months of each account and region in two shards', async (t) => {
+  // Every sixth: all of them take half a minute.
+  for (const one of cases.filter((_, i) => i % 6 === 0)) {
+    const whole = withoutRun(await verified(one, {}))
+    t.equal(withoutRun(await merged(await inMonths(one))), whole, one.name)
+  }
+})
+
+/** Two regions from 10 January to 2 March, with objects missing, changed, and listed by nothing, in each month. */
+async function overMonths(): Promise<(shard?: ShardRequest) => Promise<Told[]>> {
+  const { source, publicKeys, bucket, startTime, endTime } = generate({
+    accounts: 1,
+    regions: 2,
+    hours: 24 * 51,
+    logFilesPerHour: 1,
+    kind: 'export',
+  })
+  const objects = new Map<string, MemoryObject>()
+  for await (const key of source.allKeys()) {
+    const answer = await source.read(key)
+    if (answer.kind !== 'object' || !(answer.body instanceof Uint8Array)) throw new Error(key)
+    objects.set(key, { bytes: Buffer.from(answer.body), ...(answer.metadata && { metadata: answer.metadata }) })
+  }
+  const logFiles = [...objects.keys()].filter((key) => key.includes('/CloudTrail/us-east-1/'))
+  for (let at = 10; at < logFiles.length; at += 157) {
+    const [missing, changed, copied] = logFiles.slice(at, at + 3) as [string, string, string]
+    objects.delete(missing)
+    objects.set(changed, Buffer.from('no gzip'))
+    objects.set(copied.replace(/_[^_]*$/, '_0000000000000000.json.gz'), objects.get(copied) as MemoryObject)
+    objects.set(`${copied}.txt`, Buffer.from('a stranger'))
+  }
+  objects.set(`${logFiles[0]?.split('/2026/')[0]}/stray.json.gz`, Buffer.from('in no month'))
+  const sources: Source[] = [memorySource({ name: 'export', bucket, objects })]
+  return async (shard) => {
+    const results: Told[] = []
+    const now = new Date('2026-04-01T00:00:00Z')
+    for await (const result of verifyTrail({ sources, publicKeys, startTime, endTime, now, workers: 0, ...(shard && { shard }) }))
+      if (isTold(result)) results.push(result)
+    return results
+  }
+}
+
+t.test('a trail over three months, however its months are parted', async (t) => {
+  const verifyPart = await overMonths()
+  const told = await verifyPart()
+  const whole = withoutRun(told)
+  t.ok(told.length > 20)
+  const [one, two] = ['/111122223333/us-east-1', '/111122223333/us-east-2']
+  const rows: [string, string[]][] = [
+    ['each month', [`${one}/2026-02`, `${one}/2026-03`, two, `${two}/2026-02`, `${two}/2026-03`]],
+    ['a shard over the end of one and the beginning of the other', [`${one}/2026-02`, `${two}/2026-02`]],
+    ['months without anything, and a shard that is empty', [`${one}/2025-01`, `${one}/2025-01`, `${one}/2027-01`]],
+  ]
+  for (const [name, borders] of rows) {
+    const of = borders.length + 1
+    const reports: ShardReport[] = []
+    for (let index = 1; index <= of; index++) {
+      const results = await verifyPart({ index, of, borders })
+      reports.push(shardReport(`shard-${index}.json`, results))
+    }
+    t.equal(withoutRun(await merged(reports.reverse())), whole, name)
+    if (name !== 'each month') continue
+    const [, second] = reports.toReversed() as [ShardReport, ShardReport]
+    t.match(second.summary.notChecked[1], 'only the log files in the folders of the months from 2026-02 on before 2026-03 were')
+    await failedMonth(t, reports, second)
+  }
+})
+
+/** Without the second of the reports. */
+async function failedMonth(t: Tap, reports: readonly ShardReport[], second: ShardReport): Promise<void> {
+  const results: Told[] = []
+  const others = reports.filter((report) => report !== second)
+  for await (const result of mergeShards(others, { failed: [{ index: 2, reason: 'lost' }] })) results.push(result)
+  const summary = results.at(-1) as Summary
+  t.match(summary.notChecked[0], 'Shard 2 of 6 failed (lost)')
+  t.notOk(
+    summary.chains[0]?.coverage.some(({ verdict }) => verdict === 'valid'),
+    'no hour of the chain is valid',
+  )
+  t.ok(
+    summary.chains[1]?.coverage.some(({ verdict }) => verdict === 'valid'),
+    'those of the other are',
+  )
+  const shard = second.summary.shard as ShardPart
+  const [piece] = shard.split
+  const edited = { ...shard, split: [{ ...piece, digestsSha256: 'ff' }] }
+  const other = { ...second, summary: { ...second.summary, shard: edited } } as ShardReport
+  await t.rejects(merged([...others, other]), { code: 'ERR_MERGE', message: /did not find the same digests of \/111122223333/ })
+}
 
 t.test('a shard says that it is one, and proves no more', async (t) => {
   const [third, second, first] = (await inShards(demo, 3)).map(({ summary }) => summary)
@@ -202,10 +307,16 @@ t.test('borders part the work evenly, and every name lies in one part', (t) => {
   const weights = fc.dictionary(fc.stringMatching(/^[a-z]{1,6}$/), fc.integer({ min: 0, max: 1000 }), { maxKeys: 40 })
   const property = fc.property(weights, fc.integer({ min: 1, max: 50 }), (weightOf, of) => {
     const names = Object.keys(weightOf).sort()
-    const borders = bordersOf(names, of, (name) => weightOf[name] ?? 0)
+    const weighed = names.map((name) => ({ name, weight: weightOf[name] ?? 0 }))
+    const borders = bordersOf(weighed, of)
     const scopes = names.map((accountId) => ({ organizationId: null, accountId, region: null, parts: [] }))
-    const named = bordersOf(scopes.map(scopeName), of, (name) => weightOf[name.split('/')[1] ?? ''] ?? 0)
-    const parts = Array.from({ length: of }, (_, i) => takeShard(scopes, { index: i + 1, of, borders: named }))
+    const named = bordersOf(
+      scopes.map((scope) => ({ name: scopeName(scope), weight: weightOf[scope.accountId] ?? 0 })),
+      of,
+    )
+    const parts = Array.from({ length: of }, (_, i) =>
+      takeShard(scopes, { index: i + 1, of, borders: named }).map(({ scope }) => scope),
+    )
     const heaviest = Math.max(0, ...Object.values(weightOf))
     const all = Object.values(weightOf).reduce((sum, weight) => sum + weight, 0)
     return (
@@ -225,15 +336,23 @@ t.test('borders out of order would put an account and region into two shards', a
   const borders = ['/111122223333/us-east-1', '/111122223333/eu-west-1']
   await t.rejects(verified(demo, { shard: { index: 1, of: 3, borders } }), {
     code: 'ERR_INVALID_OPTION',
-    message: /borders in byte order/,
+    message: /borders in the order of a run/,
   })
-  const scope = { chains: [], digests: { objects: 1, bytes: 1 }, logFiles: { objects: 1, bytes: 1 }, unreadable: 0 }
+  const scope = { chains: [], digests: { objects: 1, bytes: 1 }, logFiles: { objects: 1, bytes: 1 }, months: [], unreadable: 0 }
   const named = (region: string) => ({ ...scope, organizationId: null, accountId: '111122223333', region })
   const scopes = ['us-east-1', 'eu-west-1', 'ap-south-1'].map(named)
   t.strictSame(
     bordersOfPlan({ scopes }, 3),
     ['/111122223333/eu-west-1', '/111122223333/us-east-1'],
     'whatever order a plan file has',
+  )
+  const month = (name: string, objects: number) => ({ month: name, objects, bytes: 0 })
+  const months = [month('2026-01', 10), month('2026-02', 30), month('2026-03', 10)]
+  const large = { ...named('eu-west-1'), logFiles: { objects: 50, bytes: 0 }, months }
+  t.strictSame(
+    bordersOfPlan({ scopes: [named('us-east-1'), large] }, 3),
+    ['/111122223333/eu-west-1/2026-02', '/111122223333/eu-west-1/2026-03'],
+    'what is more than a share is parted by months',
   )
 })
 

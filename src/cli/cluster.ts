@@ -8,8 +8,7 @@ import { type Results, reportName, requestName } from '../cluster/results.js'
 import { RunQueue } from '../cluster/run-queue.js'
 import { formatRequest, RUN_ID, type RunRequest, runIdOf } from '../cluster/run-request.js'
 import { outcomesOf, readRequest } from '../cluster/shard-work.js'
-import { planTrail, weightsOf } from '../engine/plan-trail.js'
-import { bordersOf } from '../engine/shard.js'
+import { bordersOfPlan, planTrail } from '../engine/plan-trail.js'
 import { VerifyTrailError } from '../errors.js'
 import { readReport } from '../reports/read-report.js'
 import { stableJson } from '../reports/stable-json.js'
@@ -76,7 +75,6 @@ async function requestOf(command: SubmitCommand, console: Console): Promise<RunR
     for (const name of names) sources.push(await openSource(name, command, console.interrupted))
     const asked = { accountIds, regions, trails, now, signal: console.interrupted }
     const plan = await planTrail({ sources, ...asked, ...given({ startTime, endTime, byName }) })
-    const weights = weightsOf(plan)
     return {
       format: 1,
       tool: { version: VERSION, packageSha256: packageSha256() ?? null },
@@ -84,7 +82,7 @@ async function requestOf(command: SubmitCommand, console: Console): Promise<RunR
       publicKeysSha256: await sha256Of(command.publicKeys),
       metadataSha256: await sha256Of(command.metadata),
       shards,
-      borders: bordersOf([...weights.keys()], shards, (name) => weights.get(name) ?? 1),
+      borders: bordersOfPlan(plan, shards),
       now: now.toISOString(),
       startTime: startTime?.toISOString() ?? null,
       endTime: endTime?.toISOString() ?? null,

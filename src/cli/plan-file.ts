@@ -1,9 +1,8 @@
 /** A plan as a file: written by `verify-trail plan`, read by `--plan`. */
 import { readFile } from 'node:fs/promises'
-import { compareKeys } from '../core/compare-keys.js'
 import { isAccountId, isOrganizationId, isRegion } from '../core/object-key.js'
-import { type PlannedScope, type TrailPlan, weightsOf } from '../engine/plan-trail.js'
-import { bordersOf } from '../engine/shard.js'
+import { isMonth } from '../engine/months.js'
+import type { PlannedScope, TrailPlan } from '../engine/plan-trail.js'
 import { VerifyTrailError } from '../errors.js'
 import { stableJson } from '../reports/stable-json.js'
 import { VERSION } from '../version.js'
@@ -28,25 +27,28 @@ export async function readPlan(path: string): Promise<ReadPlan> {
   throw new VerifyTrailError('ERR_PLAN', `'${path}' is no plan: make it with verify-trail plan <source...> -o plan.json`)
 }
 
-export function bordersOfPlan(plan: ReadPlan, of: number): string[] {
-  const weights = weightsOf(plan)
-  return bordersOf([...weights.keys()].sort(compareKeys), of, (name) => weights.get(name) ?? 1)
-}
-
 function isPlan(value: unknown): value is ReadPlan {
   const { schemaVersion, scopes } = Object(value) as { readonly schemaVersion?: unknown; readonly scopes?: unknown }
   return schemaVersion === 1 && Array.isArray(scopes) && scopes.every(isScope)
 }
 
 function isScope(value: unknown): value is PlannedScope {
-  const { organizationId, accountId, region, digests, logFiles } = Object(value) as {
+  const { organizationId, accountId, region, digests, logFiles, months } = Object(value) as {
     readonly [K in keyof PlannedScope]?: unknown
   }
   const isOrganization = organizationId === null || (typeof organizationId === 'string' && isOrganizationId(organizationId))
   const isPlace = region === null || (typeof region === 'string' && isRegion(region))
-  return (
-    isOrganization && typeof accountId === 'string' && isAccountId(accountId) && isPlace && isCount(digests) && isCount(logFiles)
-  )
+  const isAccount = typeof accountId === 'string' && isAccountId(accountId)
+  return isOrganization && isAccount && isPlace && isCount(digests) && isCount(logFiles) && isMonths(months)
+}
+
+/** In order: borders are. */
+function isMonths(value: unknown): boolean {
+  if (!Array.isArray(value)) return false
+  const months: unknown[] = value.map((one) => (Object(one) as { readonly month?: unknown }).month)
+  const isNext = (month: unknown, i: number): boolean =>
+    typeof month === 'string' && isMonth(month) && (i === 0 || month > String(months[i - 1]))
+  return value.every(isCount) && months.every(isNext)
 }
 
 function isCount(value: unknown): boolean {

@@ -5,12 +5,34 @@ import type { Acceptance, GapReason, Verdict } from './findings.js'
 import type { JudgedChain } from './judge-chain.js'
 import type { CoverageInterval } from './results.js'
 import { worstVerdict } from './summary.js'
-import { formatTime } from './time.js'
+import { formatTime, parseTime } from './time.js'
 
 interface Part extends Interval {
   readonly verdict: Verdict
   readonly reason: GapReason | null
   readonly accepted?: Acceptance
+}
+
+/** What two parts of one run say of a chain's hours: they differ only in what they found about log files. */
+export function joinCoverage(one: readonly CoverageInterval[], other: readonly CoverageInterval[]): CoverageInterval[] {
+  const [a, b] = [one.map(partOf), other.map(partOf)]
+  const times = [...new Set([...a, ...b].flatMap(({ start, end }) => [start, end]))].sort((x, y) => x - y)
+  const hours: Part[] = []
+  let [atA, atB] = [0, 0]
+  for (const [i, start] of times.slice(0, -1).entries()) {
+    const end = times[i + 1] as number
+    while ((a[atA]?.end ?? end) <= start) atA++
+    while ((b[atB]?.end ?? end) <= start) atB++
+    const here = [a[atA], b[atB]].filter((part) => part !== undefined && part.start <= start)
+    const [first, second = first] = here
+    if (first === undefined || second === undefined) continue
+    hours.push({ ...first, start, end, verdict: worstVerdict(first.verdict, second.verdict) })
+  }
+  return join(hours)
+}
+
+function partOf({ startTime, endTime, ...said }: CoverageInterval): Part {
+  return { ...said, start: parseTime(startTime) ?? 0, end: parseTime(endTime) ?? 0 }
 }
 
 /** The whole range in order, without holes; neighbours of equal verdict and reason joined. Empty for backfill chains. */

@@ -166,16 +166,45 @@ export interface ExpectationsUse {
   readonly accept: readonly (AcceptedGap & { readonly gaps: number })[]
 }
 
-/** Of a run that is split by account and region: which part this is, and what `mergeShards` must know of it. */
+/**
+ * What a shard says of an account and region whose log files are split over shards by months. Each of these shards judges all digests, so
+ * that what one says of them, the others say too.
+ */
+export interface SplitScope {
+  /** `organization/account/region` */
+  readonly name: string
+  /** The log files in the folders of these months, `YYYY-MM`, half-open. Null: no limit; without `from` also those in no month's folder. */
+  readonly from: string | null
+  readonly to: string | null
+  /** Hex SHA-256 of all that is said of digests. */
+  readonly digestsSha256: string
+  /** How many findings and gaps there are about digests, and then about log files. */
+  readonly findings: { readonly digests: number; readonly logFiles: number }
+  /** How much of what the whole shard counts and lists is said of these digests. */
+  readonly digests: Readonly<DigestCounts>
+  readonly chains: number
+  readonly known: number
+  readonly trails: number
+  readonly notChecked: number
+  /** How many of them each public key proved. */
+  readonly keys: readonly Pick<PublicKeyUse, 'fingerprint' | 'digests'>[]
+  readonly metadataFrom: { readonly [O in MetadataOrigin]?: number }
+  /** Entries of `accept`, once for each gap that they are applied to. */
+  readonly accepted: readonly number[]
+}
+
+/** Of a run that is split by account, region and month: which part this is, and what `mergeShards` must know of it. */
 export interface ShardPart {
   /** From 1. */
   readonly index: number
   readonly of: number
   /** Hex SHA-256 of all that was asked: equal for all shards of a run. */
   readonly request: string
-  /** Where each shard but the first begins, as `organization/account/region`: equal for all shards of a run. */
+  /** Where each shard but the first begins, as `organization/account/region[/YYYY-MM]`: equal for all shards of a run. */
   readonly borders: readonly string[]
-  /** How many accounts and regions there are, the hex SHA-256 of their names, and how many of them this shard verified. */
+  /** The first and the last of its accounts and regions, where other shards have other months of them. */
+  readonly split: readonly SplitScope[]
+  /** How many accounts and regions there are, the hex SHA-256 of their names, and how many of them this shard verified, or some months of them. */
   readonly scopes: { readonly found: number; readonly sha256: string; readonly verified: number }
   /** ISO 8601 UTC: what the run takes as now, the default end of its range, and an export's newest valid digestEndTime. */
   readonly now: string

@@ -11,6 +11,7 @@ import { digestDays, type ForeignDigest, KNOWN_MARGIN, type NamedDigest } from '
 import type { Scope } from './discover.js'
 import { EventLoopTurns } from './event-loop.js'
 import { mapInOrder } from './in-order.js'
+import { monthOfKey } from './months.js'
 import type { Place } from './places.js'
 import type { DigestToRead } from './read-digest.js'
 import type { Run } from './run.js'
@@ -22,6 +23,8 @@ export interface WalkedDigests {
   readonly unreadable: readonly { readonly place: Place; readonly part: UnlistedPart }[]
   /** Digest names in the listing, of any chain. */
   readonly listed: number
+  /** A digest lists a key whose month may be read in two ways. Only told where it was asked. */
+  readonly ambiguous: boolean
 }
 
 /** Bytes as stored; an hour's real digest has some kilobytes, and 64 KB can hold 64 MB. */
@@ -31,13 +34,19 @@ const PROBES = 4
 
 /**
  * Lists, reads, links and judges all chains of an account and region. `margin`: how far around the range their names are listed;
- * with less than the default, what is known of a chain is only what is there.
+ * with less than the default, what is known of a chain is only what is there. `inMonths`: whether the log files are
+ * to be told apart by months.
  */
-export async function walkDigests(run: Run, scope: Scope, margin: number = KNOWN_MARGIN): Promise<WalkedDigests> {
+export async function walkDigests(
+  run: Run,
+  scope: Scope,
+  inMonths = false,
+  margin: number = KNOWN_MARGIN,
+): Promise<WalkedDigests> {
   const { range } = run
   const end = range.askedEnd ?? (run.live ? range.defaultEnd : null)
   const listing = await run.listings.list(scope, digestDays(range.askedStart, end, margin), run.signal)
-  const walk = new DigestWalk(run, end)
+  const walk = new DigestWalk(run, end, inMonths)
   const named = [...listing.byChain.values()]
     .map((names) => names.filter(({ name }) => isAround(name, range.askedStart, end, margin)))
     .filter((digests) => digests.length > 0)
@@ -49,7 +58,8 @@ export async function walkDigests(run: Run, scope: Scope, margin: number = KNOWN
     listed += digests.length
     chains.push(await walk.chain(digests))
   }
-  return { chains, claims: walk.claims, foreign: listing.foreign, unreadable: listing.unreadable, listed }
+  const { claims, ambiguous } = walk
+  return { chains, claims, foreign: listing.foreign, unreadable: listing.unreadable, listed, ambiguous }
 }
 
 /** A chain is known by what it shows in [start − 7 d, end + 7 d]: day folders are wider than that. */
@@ -61,11 +71,14 @@ class DigestWalk {
   readonly claims: ClaimSpool
   readonly #run: Run
   readonly #end: number | null
+  readonly #inMonths: boolean
+  ambiguous = false
   readonly #turns = new EventLoopTurns()
   #ordinal = 0
 
-  constructor(run: Run, end: number | null) {
+  constructor(run: Run, end: number | null, inMonths: boolean) {
     this.#run = run
+    this.#inMonths = inMonths
     this.#end = end
     this.claims = new ClaimSpool(run.budget)
   }
@@ -115,6 +128,7 @@ class DigestWalk {
 
   async #readWhole(digest: DigestToRead): Promise<DigestRecord> {
     const { record, logFiles } = await this.#run.reader.read(digest)
+    if (this.#inMonths) this.ambiguous ||= logFiles.some(({ s3Object }) => monthOfKey(s3Object) === undefined)
     await this.claims.add(logFiles, record.ordinal)
     return record
   }

@@ -26,6 +26,7 @@ import type { Scope, ScopePart } from './discover.js'
 import { mapPagesInOrder } from './in-order.js'
 import type { CopyToMeasure } from './measurer.js'
 import { mergePages } from './merge-pages.js'
+import { daysIn, isIn, type Months, monthBelow, monthOfKey } from './months.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
 import { sourceLabel } from './source-label.js'
@@ -62,16 +63,26 @@ export interface JudgedLogFile {
   readonly status: LogFileStatus
 }
 
-/** In byte order of bucket and key, a page at a time. */
+/** In byte order of bucket and key, a page at a time; of some months, where they are given. */
 export async function* walkLogFiles(
   run: Run,
   scope: Scope,
   context: LogFileContext,
   claims: AsyncIterable<readonly Claim[]>,
   ahead: LogFoldersAhead,
+  months?: Months,
 ): AsyncGenerator<readonly (JudgedLogFile | undefined)[], void, undefined> {
-  const walk = new LogWalk(run, scope, context, ahead)
-  yield* mapPagesInOrder(walk.groups(claims), (group) => walk.judge(group), run.measurer.window, isUrgent)
+  const walk = new LogWalk(run, scope, context, ahead, months)
+  yield* mapPagesInOrder(
+    walk.groups(months === undefined ? claims : claimsIn(months, claims)),
+    (group) => walk.judge(group),
+    run.measurer.window,
+    isUrgent,
+  )
+}
+
+async function* claimsIn(months: Months, claims: AsyncIterable<readonly Claim[]>): AsyncGenerator<readonly Claim[]> {
+  for await (const page of claims) yield page.filter(({ key }) => isIn(months, monthOfKey(key) ?? ''))
 }
 
 function isUrgent(judged: JudgedLogFile | undefined): boolean {
@@ -87,17 +98,19 @@ function logDays(run: Run, start: number): Days {
   }
 }
 
+const ALL_MONTHS: Months = { from: null, to: null }
+
 export type LogFoldersAhead = ReadonlyMap<ScopePart, FoldersAhead>
 
 /** Families of log files that there may be. */
 const MOST_FOLDERS = 8
 
 /** Asks for what lies above the folders of days while the digests are read: before that, no log file is looked at. */
-export function logFoldersAhead({ range, signal }: Run, { parts }: Scope): LogFoldersAhead {
+export function logFoldersAhead({ range, signal }: Run, { parts }: Scope, months: Months = ALL_MONTHS): LogFoldersAhead {
   const { askedStart, askedEnd, defaultEnd } = range
   const end = askedEnd ?? defaultEnd
   if (askedStart === null || end === null) return new Map()
-  const days = { first: floorDay(askedStart - DAY), last: floorDay(end + DAY) }
+  const days = daysIn(months, { first: floorDay(askedStart - DAY), last: floorDay(end + DAY) })
   return new Map(
     parts.map((part) => {
       const folders = part.logFolders.slice(0, MOST_FOLDERS)
@@ -115,8 +128,10 @@ class LogWalk {
   readonly #scope: Scope
   readonly #context: LogFileContext
   readonly #ahead: LogFoldersAhead
+  readonly #months: Months | undefined
 
-  constructor(run: Run, scope: Scope, context: LogFileContext, ahead: LogFoldersAhead) {
+  constructor(run: Run, scope: Scope, context: LogFileContext, ahead: LogFoldersAhead, months: Months | undefined) {
+    this.#months = months
     this.#ahead = ahead
     this.#run = run
     this.#scope = scope
@@ -158,7 +173,8 @@ class LogWalk {
 
   async *#listing(part: ScopePart): AsyncGenerator<readonly Row[], void, undefined> {
     const { place } = part
-    const days = logDays(this.#run, this.#context.start)
+    const months = this.#months
+    const days = daysIn(months ?? ALL_MONTHS, logDays(this.#run, this.#context.start))
     const tops: { readonly key: string; readonly entry?: Entry }[] = [
       ...part.logFolders.map((key) => ({ key })),
       ...part.logObjects.map((entry) => ({ key: entry.key, entry })),
@@ -175,6 +191,8 @@ class LogWalk {
             if (compareKeys(entry.key, before) < 0) throw outOfOrder(place.source, before, entry.key)
             before = entry.key
           }
+          if (months !== undefined && !isIn(months, top.entry === undefined ? monthBelow(entry.key.slice(top.key.length)) : ''))
+            continue
           rows.push({ bucket: place.bucket, key: place.original(entry.key), place, entry })
         }
         yield rows

@@ -1,11 +1,12 @@
 /** Makes one report of a run out of those of its shards: the same, byte for byte outside of `run`, as if it had been verified in one piece. */
 import stringify from 'fast-json-stable-stringify'
 import type { RangeRequest } from '../core/chain-range.js'
+import type { MetadataOrigin } from '../core/digest-metadata.js'
 import type { Expectations } from '../core/expectations.js'
 import { ExpectedChains } from '../core/expected-chains.js'
 import type { ChainId, Finding, Gap } from '../core/findings.js'
 import { NEVER_SEEN } from '../core/never-seen.js'
-import type { DigestCounts, LogFileCounts, ShardPart, Summary } from '../core/results.js'
+import type { DigestCounts, LogFileCounts, ShardPart, SplitScope, Summary } from '../core/results.js'
 import { worstVerdict } from '../core/summary.js'
 import { parseTime } from '../core/time.js'
 import { deliveredHours, trailSentences } from '../core/trail-knowledge.js'
@@ -13,15 +14,7 @@ import { VerifyTrailError } from '../errors.js'
 import type { Wanted } from './not-found.js'
 import { ignoredFiles, notFound } from './run-end.js'
 import { RunTotals } from './run-totals.js'
-
-/** The report of one shard. */
-export interface ShardReport {
-  /** For people. */
-  readonly name: string
-  readonly summary: Summary
-  /** Its findings and gaps, in their order. */
-  findings(): AsyncIterable<Finding | Gap> | Iterable<Finding | Gap>
-}
+import { type Part, type ShardReport, SplitScopes } from './split-scopes.js'
 
 /** A shard that has no report, and why. */
 export interface FailedShard {
@@ -37,14 +30,11 @@ export interface MergeOptions {
   readonly commandLine?: readonly string[]
 }
 
-interface Part extends ShardReport {
-  readonly shard: ShardPart
-}
-
 /**
  * Yields the findings of all shards in their order, what no shard found, and the summary. Throws ERR_MERGE where the reports are not
  * those of all shards of one run: one is missing or there twice, or they were asked different things, of different sources, at another
- * time, by another version, or with two keys under one name. It verifies nothing: a report proves what it says only to who trusts it.
+ * time, by another version, or with two keys under one name; or where those that share the months of an account and region did not
+ * find the same digests there. It verifies nothing: a report proves what it says only to who trusts it.
  */
 export async function* mergeShards(
   reports: readonly ShardReport[],
@@ -56,13 +46,16 @@ export async function* mergeShards(
   if (first === undefined) throw refused('there is no report of any shard')
   const expectations = expectationsOf(first)
   const totals = new RunTotals({ expectations })
+  const split = new SplitScopes()
   for (const part of parts) {
-    for await (const finding of part.findings()) {
-      totals.addFinding(finding)
-      yield finding
-    }
-    addPart(totals, part)
+    const { findings, chains, repeated } = split.add(part)
+    yield* told(totals, findings)
+    totals.addChains(chains)
+    addPart(totals, part, repeated)
   }
+  const { findings, chains } = split.rest()
+  yield* told(totals, findings)
+  totals.addChains(chains)
   const wanted = wantedOf(first, expectations)
   // Of what a missing shard may have found, nobody can say that it is not there.
   if (failed.length === 0)
@@ -71,6 +64,18 @@ export async function* mergeShards(
       yield gap
     }
   yield summaryOf(first, parts, totals, { ...options, failed })
+}
+
+async function* told(
+  totals: RunTotals,
+  pages: AsyncIterable<readonly (Finding | Gap)[]>,
+): AsyncGenerator<Finding | Gap, void, undefined> {
+  for await (const page of pages) {
+    for (const finding of page) {
+      totals.addFinding(finding)
+      yield finding
+    }
+  }
 }
 
 function inOrder(reports: readonly ShardReport[], failed: readonly FailedShard[]): Part[] {
@@ -139,33 +144,36 @@ function listed(numbers: readonly number[]): string {
   return `${numbers.slice(0, LISTED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-function addPart(totals: RunTotals, { name, summary, shard }: Part): void {
+/** All but its findings and chains. `repeated`: what it says once more. */
+function addPart(totals: RunTotals, { name, summary, shard }: Part, repeated: SplitScope | undefined): void {
   const { tally, notChecked, accepted, unusableMetadata } = totals
   addCounts(tally.digests, summary.summary.digests)
+  if (repeated !== undefined) addCounts(tally.digests, repeated.digests, -1)
   addCounts(tally.logFiles, summary.summary.logFiles)
   tally.read += summary.summary.bytes.read
   tally.inflated += summary.summary.bytes.inflated
-  totals.addChains(summary.chains)
   for (const use of summary.publicKeys) {
     const known = totals.key(use.fingerprint)
     if (known !== undefined && known.sha256 !== use.sha256)
       throw refused(`${name} was verified with another key ${use.fingerprint} than the shards before it`)
-    totals.addKey(use)
+    const again = repeated?.keys.find(({ fingerprint }) => fingerprint === use.fingerprint)
+    totals.addKey({ ...use, digests: use.digests - (again?.digests ?? 0) })
   }
   for (const reason of shard.keyRefusals) totals.addKeyRefusal(reason)
   for (const [origin, digests] of Object.entries(summary.run.metadataFrom ?? {}))
-    totals.addMetadata(origin as keyof NonNullable<Summary['run']['metadataFrom']>, digests)
+    totals.addMetadata(origin as MetadataOrigin, digests - (repeated?.metadataFrom[origin as MetadataOrigin] ?? 0))
   for (const [object, why] of shard.unusableMetadata) unusableMetadata.set(object, why)
-  for (const [entry, { gaps }] of (summary.expectations?.accept ?? []).entries()) accepted.use(entry, gaps)
-  totals.found.push(...shard.trails)
-  for (const { startTime, endTime, ...id } of shard.known)
+  for (const [entry, { gaps }] of (summary.expectations?.accept ?? []).entries())
+    accepted.use(entry, gaps - (repeated?.accepted.filter((one) => one === entry).length ?? 0))
+  totals.found.push(...shard.trails.slice(repeated?.trails ?? 0))
+  for (const { startTime, endTime, ...id } of shard.known.slice(repeated?.known ?? 0))
     totals.known.push({ id: id satisfies ChainId, start: parseTime(startTime) ?? 0, end: parseTime(endTime) ?? 0 })
   if (shard.index === 1) notChecked.first.push(...shard.notChecked.first)
-  notChecked.scopes.push(...shard.notChecked.scopes)
+  notChecked.scopes.push(...shard.notChecked.scopes.slice(repeated?.notChecked ?? 0))
 }
 
-function addCounts<C extends DigestCounts | LogFileCounts>(to: C, from: Readonly<C>): void {
-  for (const name of Object.keys(to) as (keyof C)[]) (to[name] as number) += from[name] as number
+function addCounts<C extends DigestCounts | LogFileCounts>(to: C, from: Readonly<C>, sign: 1 | -1 = 1): void {
+  for (const name of Object.keys(to) as (keyof C)[]) (to[name] as number) += sign * (from[name] as number)
 }
 
 function expectationsOf({ summary: { expectations } }: Part): Expectations | undefined {

@@ -1,5 +1,4 @@
 /** Options of a run: checked once, then frozen. */
-import { compareKeys } from '../core/compare-keys.js'
 import { checkExpectations, type Expectations } from '../core/expectations.js'
 import { isAccountId, isRegion, isTrailName } from '../core/object-key.js'
 import { formatTime, parseTime } from '../core/time.js'
@@ -10,7 +9,7 @@ import type { MetadataFile } from '../sources/metadata-file.js'
 import type { Source } from '../sources/source.js'
 import type { Progress } from './progress.js'
 import type { RunState } from './run-state.js'
-import type { ShardRequest } from './shard.js'
+import { compareBorders, type ShardRequest } from './shard.js'
 
 /** What to verify, with whose keys, and how. All but `sources` may be left out. */
 export interface VerifyTrailOptions {
@@ -185,8 +184,8 @@ function shard(value: ShardRequest | undefined, now: Date | undefined): ShardReq
   if (now === undefined) refuse('now', undefined, 'the same time for all shards of a run')
   if (borders !== undefined && borders.length !== of - 1) refuse('shard.borders', borders.length, `${of - 1} borders`)
   // Out of order, an account and region would lie in two shards.
-  const misplaced = borders?.find((border, i) => i > 0 && compareKeys(borders[i - 1] ?? '', border) > 0)
-  if (misplaced !== undefined) refuse('shard.borders', misplaced, 'borders in byte order')
+  const misplaced = borders?.find((border, i) => i > 0 && compareBorders(borders[i - 1] ?? '', border) > 0)
+  if (misplaced !== undefined) refuse('shard.borders', misplaced, 'borders in the order of a run')
   return Object.freeze({ ...value })
 }
 

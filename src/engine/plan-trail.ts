@@ -9,8 +9,9 @@ import { DigestListings, digestDays, floorDay, type NamedDigest } from './digest
 import type { Scope, ScopePart } from './discover.js'
 import { find } from './find.js'
 import { mapInOrder } from './in-order.js'
+import { monthBelow } from './months.js'
 import { type ResolvedOptions, resolveOptions, type VerifyTrailOptions } from './options.js'
-import { scopeName } from './shard.js'
+import { bordersOf, compareBorders, scopeName, type Weighed } from './shard.js'
 
 /** Objects, and their bytes as stored. */
 export interface PlannedObjects {
@@ -31,6 +32,11 @@ export interface PlannedChain {
   readonly gaps: readonly { readonly startTime: string; readonly endTime: string }[]
 }
 
+/** The log files of a month, by the folder that they lie in. */
+export interface PlannedMonth extends PlannedObjects {
+  readonly month: string
+}
+
 /** An account and region. */
 export interface PlannedScope {
   readonly organizationId: string | null
@@ -40,6 +46,8 @@ export interface PlannedScope {
   readonly chains: readonly PlannedChain[]
   readonly digests: PlannedObjects
   readonly logFiles: PlannedObjects
+  /** Where they lie in folders of several months: `YYYY-MM`, in order. `logFiles` has more, where some lie in no such folder. */
+  readonly months: readonly PlannedMonth[]
   /** Folders and objects that could not be looked at. */
   readonly unreadable: number
 }
@@ -89,15 +97,32 @@ const LOG_FILES_A_DIGEST = 8
 /** How many bytes cost as much as a file does by itself. */
 const BYTES_A_FILE = 50_000
 
-/** What the accounts and regions of a plan weigh, by `organization/account/region`: for shards that take the same time. */
-export function weightsOf({ scopes }: Pick<TrailPlan, 'scopes'>): ReadonlyMap<string, number> {
-  return new Map(
-    scopes.map((scope) => {
-      const { digests, logFiles } = scope
-      const files = digests.objects * LOG_FILES_A_DIGEST + logFiles.objects
-      return [scopeName(scope), 1 + files + (digests.bytes + logFiles.bytes) / BYTES_A_FILE]
-    }),
+/**
+ * Borders for shards that take the same time, in the order of a run: `organization/account/region`, or a month of one where it would take
+ * longer than a shard's share. Its digests are then read by each of its shards.
+ */
+export function bordersOfPlan({ scopes }: Pick<TrailPlan, 'scopes'>, of: number): string[] {
+  const weighed = scopes.map((scope) => ({
+    scope,
+    name: scopeName(scope),
+    weight: 1 + weightOf(scope.digests, LOG_FILES_A_DIGEST) + weightOf(scope.logFiles),
+  }))
+  const share = weighed.reduce((sum, { weight }) => sum + weight, 0) / of
+  weighed.sort((a, b) => compareBorders(a.name, b.name))
+  return bordersOf(
+    weighed.flatMap(({ scope, name, weight }) => (weight > share ? monthsOf(scope, name, weight) : [{ name, weight }])),
+    of,
   )
+}
+
+function weightOf({ objects, bytes }: PlannedObjects, filesAnObject = 1): number {
+  return objects * filesAnObject + bytes / BYTES_A_FILE
+}
+
+function monthsOf({ months, region }: PlannedScope, name: string, weight: number): Weighed[] {
+  if (region === null) return [{ name, weight }]
+  const later = months.slice(1).map((month) => ({ name: `${name}/${month.month}`, weight: weightOf(month) }))
+  return [{ name, weight: weight - later.reduce((sum, month) => sum + month.weight, 0) }, ...later]
 }
 
 function sum(parts: readonly PlannedObjects[]): PlannedObjects {
@@ -134,9 +159,19 @@ class Planner {
         chains.push(plannedChain(first, named))
     }
     const logFiles = new Count()
-    for (const part of parts) await this.#countLogFiles(part, logFiles)
+    const months = new Months()
+    for (const part of parts) await this.#countLogFiles(part, logFiles, months)
     const unreadable = listing.unreadable.length + digests.unreadable + logFiles.unreadable
-    return { organizationId, accountId, region, chains, digests: digests.planned, logFiles: logFiles.planned, unreadable }
+    return {
+      organizationId,
+      accountId,
+      region,
+      chains,
+      digests: digests.planned,
+      logFiles: logFiles.planned,
+      months: months.planned,
+      unreadable,
+    }
   }
 
   /** In the range, or next to it: a chain is followed past both ends. */
@@ -147,20 +182,23 @@ class Planner {
     )
   }
 
-  async #countLogFiles({ place, logFolders, logObjects }: ScopePart, count: Count): Promise<void> {
+  async #countLogFiles({ place, logFolders, logObjects }: ScopePart, count: Count, months: Months): Promise<void> {
     const days: Days = {
       first: this.#start === null ? null : floorDay(this.#start),
       last: this.#end === null ? null : floorDay(this.#end),
     }
-    const add = (entries: readonly Entry[]): void => {
+    const add = (entries: readonly Entry[], folder: string | undefined): void => {
       for (const entry of entries) {
         const name = parseObjectKey(place.original(entry.key))
         const time = name.kind === 'log-file' ? name.time : null
-        if (time === null || this.#isAsked(time)) count.add(place.source, entry)
+        if (time !== null && !this.#isAsked(time)) continue
+        count.add(place.source, entry)
+        if (folder !== undefined) months.of(monthBelow(entry.key.slice(folder.length))).add(place.source, entry)
       }
     }
-    add(logObjects)
-    for (const folder of logFolders) for await (const page of listDays(place.source, folder, days, this.#signal)) add(page)
+    add(logObjects, undefined)
+    for (const folder of logFolders)
+      for await (const page of listDays(place.source, folder, days, this.#signal)) add(page, folder)
   }
 
   #isAsked(time: number): boolean {
@@ -184,6 +222,26 @@ class Count {
 
   get planned(): PlannedObjects {
     return { objects: this.objects, bytes: this.bytes }
+  }
+}
+
+class Months {
+  readonly #counts = new Map<string, Count>()
+
+  of(month: string): Count {
+    let count = this.#counts.get(month)
+    if (count === undefined) {
+      count = new Count()
+      this.#counts.set(month, count)
+    }
+    return count
+  }
+
+  /** None where there is one: it is all. */
+  get planned(): PlannedMonth[] {
+    this.#counts.delete('')
+    if (this.#counts.size < 2) return []
+    return [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([month, { planned }]) => ({ month, ...planned }))
   }
 }
 

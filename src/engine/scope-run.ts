@@ -20,10 +20,12 @@ import { type WalkedDigests, walkDigests } from './digest-walk.js'
 import type { Scope } from './discover.js'
 import { mapInOrder } from './in-order.js'
 import { type JudgedLogFile, type LogFoldersAhead, logFoldersAhead, walkLogFiles } from './log-walk.js'
+import { isIn, type Months, monthAt } from './months.js'
 import { searchNextDigest } from './next-digest.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
 import { listedHashes, signedHashes, VersionSearch } from './search-versions.js'
+import type { ScopeShare } from './shard.js'
 import { placesUnseen } from './unseen-digests.js'
 
 /** A public key, where it came from, and how many digests it proved here. */
@@ -54,13 +56,21 @@ export interface ScopeEnd {
   readonly region: string | null
 }
 
-type Told = Exclude<Result, Summary>
-export type ScopeResult = Told | ScopeEnd
+/** Where the results about digests end, and those about log files begin; only where these are split over parts of a run. */
+export interface DigestsEnd {
+  readonly kind: 'digests-end'
+}
 
-/** All results of one account and region, a page at a time; the last one is for the run itself. */
-export async function* runScope(run: Run, scope: Scope): AsyncGenerator<readonly ScopeResult[], void, undefined> {
-  const walking = walkDigests(run, scope)
-  const ahead = logFoldersAhead(run, scope)
+type Told = Exclude<Result, Summary>
+export type ScopeResult = Told | DigestsEnd | ScopeEnd
+
+/** All results of one account and region, or of some months of it, a page at a time; the last one is for the run itself. */
+export async function* runScope(
+  run: Run,
+  { scope, months }: ScopeShare,
+): AsyncGenerator<readonly ScopeResult[], void, undefined> {
+  const walking = walkDigests(run, scope, months !== undefined)
+  const ahead = logFoldersAhead(run, scope, months)
   const walked = await walking
   try {
     const chains: JudgedChain[] = []
@@ -70,7 +80,7 @@ export async function* runScope(run: Run, scope: Scope): AsyncGenerator<readonly
       const told = isAsked(run, chain.chain.id) ? await searchNextDigest(run, await run.gaps.explain(run, chain)) : chain
       chains.push(acceptGaps(told, expected.accepted))
     }
-    yield* new ScopeRun(run, scope, walked, chains).results(ahead)
+    yield* new ScopeRun(run, { scope, ...(months && { months }) }, walked, chains).results(ahead)
   } finally {
     await walked.claims.discard()
   }
@@ -95,6 +105,7 @@ function expectedOf(run: Run, { id }: CheckedChain, all: readonly CheckedChain[]
 class ScopeRun {
   readonly #run: Run
   readonly #scope: Scope
+  readonly #months: Months | undefined
   readonly #walked: WalkedDigests
   /** All chains; those that were not asked for only tell what they list. */
   readonly #chains: readonly JudgedChain[]
@@ -103,9 +114,10 @@ class ScopeRun {
   readonly #versions: VersionSearch
   readonly #accepted: number[] = []
 
-  constructor(run: Run, scope: Scope, walked: WalkedDigests, chains: readonly JudgedChain[]) {
+  constructor(run: Run, { scope, months }: ScopeShare, walked: WalkedDigests, chains: readonly JudgedChain[]) {
     this.#run = run
     this.#scope = scope
+    this.#months = months
     this.#walked = walked
     this.#chains = chains
     this.#versions = new VersionSearch(run)
@@ -118,11 +130,20 @@ class ScopeRun {
     run.progress.report()
   }
 
+  /** Whether what is delivered then is likely to lie in the months of this part. */
+  #isHere(time: number): boolean {
+    return this.#months === undefined || isIn(this.#months, monthAt(time))
+  }
+
   /** How many log files the judged digests list. */
   #listed(): number {
     let listed = 0
-    for (const { digests } of this.#tallies.keys())
-      for (const { checked } of digests) if (checked.record.facts.kind === 'content') listed += checked.record.facts.logFiles
+    for (const { digests } of this.#tallies.keys()) {
+      for (const { checked } of digests) {
+        const { facts } = checked.record
+        if (facts.kind === 'content' && this.#isHere(facts.digest.digestEndTime)) listed += facts.logFiles
+      }
+    }
     return listed
   }
 
@@ -132,8 +153,16 @@ class ScopeRun {
     for (const [chain, tally] of this.#tallies) {
       yield await this.#versions.attach([...this.#digests(chain, tally)], signedHashes(chain))
     }
-    yield* this.#logFiles(ahead)
+    if (this.#months !== undefined) yield [{ kind: 'digests-end' }]
+    if (this.#isSplit) yield* this.#logFiles(ahead, this.#months)
+    else if (this.#months?.from == null) yield* this.#logFiles(ahead, undefined)
     yield [this.#end()]
+  }
+
+  /** Without a known chain there are hours between the first and the last log file of all months; what is listed twofold has two months. */
+  get #isSplit(): boolean {
+    if (this.#months === undefined || this.#walked.ambiguous) return false
+    return this.#chains.some((chain) => chain.known && chain.chain.id.kind === 'standard')
   }
 
   *#unreadableFolders(): Generator<Finding, void, undefined> {
@@ -210,14 +239,18 @@ class ScopeRun {
     return `s3://${newest.bucket}/${folder}`
   }
 
-  async *#logFiles(ahead: LogFoldersAhead): AsyncGenerator<readonly ScopeResult[], void, undefined> {
+  async *#logFiles(ahead: LogFoldersAhead, months: Months | undefined): AsyncGenerator<readonly ScopeResult[], void, undefined> {
     const { options, range, live } = this.#run
     const { askedStart, askedEnd, defaultEnd, now } = range
     const unseen = placesUnseen(this.#scope, this.#walked, this.#run.unreadable)
     const request = { askedStart, askedEnd, defaultEnd, now, live, unvalidatedTrails: options.unvalidatedTrails, unseen }
     const context = new LogFileContext(this.#chains, request, new Set(this.#tallies.keys()))
     const seen = new SeenTimes()
-    yield* mapInOrder(this.#judged(context, seen, ahead), (page) => this.#versions.attach(page, listedHashes(page)), PAGES_AHEAD)
+    yield* mapInOrder(
+      this.#judged(context, seen, ahead, months),
+      (page) => this.#versions.attach(page, listedHashes(page)),
+      PAGES_AHEAD,
+    )
     yield [...this.#withoutDigests(seen)]
   }
 
@@ -225,8 +258,9 @@ class ScopeRun {
     context: LogFileContext,
     seen: SeenTimes,
     ahead: LogFoldersAhead,
+    months: Months | undefined,
   ): AsyncGenerator<readonly Told[], void, undefined> {
-    for await (const page of walkLogFiles(this.#run, this.#scope, context, this.#walked.claims.sorted(), ahead)) {
+    for await (const page of walkLogFiles(this.#run, this.#scope, context, this.#walked.claims.sorted(), ahead, months)) {
       const results: Told[] = []
       for (const judged of page) {
         if (judged === undefined) continue

@@ -1,14 +1,18 @@
-/** Which accounts and regions one part of a split run verifies: a stretch of all of them in their order, so that parts only have to be put behind each other. */
+/** Which accounts and regions one part of a split run verifies, and which months of the log files of one: a stretch of all of them in their order. */
 import { createHash } from 'node:crypto'
 import { compareKeys } from '../core/compare-keys.js'
 import type { Scope } from './discover.js'
+import { isMonth, type Months } from './months.js'
 
 /** One of so many parts of a run. */
 export interface ShardRequest {
   /** From 1. */
   readonly index: number
   readonly of: number
-  /** Where each part but the first begins, as a plan says it. @default the same number of accounts and regions in each */
+  /**
+   * Where each part but the first begins, as a plan says it: `organization/account/region`, or `organization/account/region/YYYY-MM`, from that
+   * month's log files on. @default the same number of accounts and regions in each
+   */
   readonly borders?: readonly string[]
 }
 
@@ -17,16 +21,23 @@ export function scopeName({ organizationId, accountId, region }: Pick<Scope, 'or
   return `${organizationId ?? ''}/${accountId}/${region ?? ''}`
 }
 
-/** As many parts as even as can be, by what each account and region weighs: 1 if nothing is known of it. */
-export function bordersOf(names: readonly string[], of: number, weightOf: (name: string) => number = () => 1): string[] {
-  const all = names.reduce((sum, name) => sum + weightOf(name), 0)
+/** What borders lie between: an account and region, or a month's log files of one. */
+export interface Weighed {
+  /** `organization/account/region`, and `/YYYY-MM` for all months but the first. */
+  readonly name: string
+  readonly weight: number
+}
+
+/** As many parts as even as can be. `all`: in the order of a run. */
+export function bordersOf(all: readonly Weighed[], of: number): string[] {
+  const whole = all.reduce((sum, { weight }) => sum + weight, 0)
   const borders: string[] = []
   let before = 0
-  for (const name of names) {
+  for (const { name, weight } of all) {
     // Where the middle of it lies decides.
-    const middle = before + weightOf(name) / 2
-    while (borders.length < of - 1 && middle * of >= all * (borders.length + 1)) borders.push(name)
-    before += weightOf(name)
+    const middle = before + weight / 2
+    while (borders.length < of - 1 && middle * of >= whole * (borders.length + 1)) borders.push(name)
+    before += weight
   }
   // More parts than there is work for: the last ones are empty.
   while (borders.length < of - 1) borders.push(AFTER_ALL)
@@ -36,13 +47,50 @@ export function bordersOf(names: readonly string[], of: number, weightOf: (name:
 /** Behind every name. */
 const AFTER_ALL = '\u{10ffff}'
 
-export function takeShard(scopes: readonly Scope[], { index, borders }: Required<ShardRequest>): Scope[] {
+/** A border, taken apart. */
+interface Border {
+  readonly scope: string
+  /** Null: from the beginning. */
+  readonly month: string | null
+}
+
+function parseBorder(border: string): Border {
+  const at = border.lastIndexOf('/')
+  const month = border.slice(at + 1)
+  return isMonth(month) ? { scope: border.slice(0, at), month } : { scope: border, month: null }
+}
+
+/** The order of a run: what begins an account and region stands before its months, and these before the next one. */
+export function compareBorders(a: string, b: string): number {
+  const [one, other] = [parseBorder(a), parseBorder(b)]
+  return compareKeys(one.scope, other.scope) || compareKeys(one.month ?? '', other.month ?? '')
+}
+
+/** An account and region, or the months of it that are taken. */
+export interface ScopeShare {
+  readonly scope: Scope
+  /** Undefined: all of it. */
+  readonly months?: Months
+}
+
+export function takeShard(scopes: readonly Scope[], { index, borders }: Required<ShardRequest>): ScopeShare[] {
   const from = borders[index - 2]
   const to = borders[index - 1]
-  return scopes.filter((scope) => {
-    const name = scopeName(scope)
-    return (from === undefined || compareKeys(name, from) >= 0) && (to === undefined || compareKeys(name, to) < 0)
+  return scopes.flatMap((scope): ScopeShare[] => {
+    const first = from === undefined ? null : beginningIn(scopeName(scope), parseBorder(from))
+    const end = to === undefined ? 'after' : beginningIn(scopeName(scope), parseBorder(to))
+    // Null: at the beginning of it.
+    if (first === 'after' || end === null || (first !== null && first === end)) return []
+    const months = { from: first, to: end === 'after' ? null : end }
+    return [months.from === null && months.to === null ? { scope } : { scope, months }]
   })
+}
+
+/** Where in an account and region a part begins whose border this is: in a month, before all of it (null), or after all of it. */
+function beginningIn(name: string, { scope, month }: Border): string | null | 'after' {
+  const order = compareKeys(name, scope)
+  if (order === 0) return month
+  return order > 0 ? null : 'after'
 }
 
 /** Hex SHA-256 over the names of accounts and regions. */
@@ -57,13 +105,18 @@ export interface ShardScopes {
   readonly index: number
   readonly of: number
   readonly borders: readonly string[]
-  readonly scopes: readonly Scope[]
+  readonly scopes: readonly ScopeShare[]
   readonly found: number
   readonly sha256: string
 }
 
 export function shardOf(found: readonly Scope[], { index, of, borders }: ShardRequest): ShardScopes {
-  const all = borders ?? bordersOf(found.map(scopeName), of)
+  const all =
+    borders ??
+    bordersOf(
+      found.map((scope) => ({ name: scopeName(scope), weight: 1 })),
+      of,
+    )
   const scopes = takeShard(found, { index, of, borders: all })
   return { index, of, borders: all, scopes, found: found.length, sha256: hashOfScopes(found) }
 }

@@ -15,7 +15,7 @@ import type { Source } from '../sources/source.js'
 import { VERSION } from '../version.js'
 import { SpoolBudget } from './claim-spool.js'
 import { DigestListings } from './digest-listing.js'
-import type { Discovery, Scope } from './discover.js'
+import type { Discovery } from './discover.js'
 import { EventLoopTurns } from './event-loop.js'
 import { find } from './find.js'
 import { GapEvents } from './gap-events.js'
@@ -30,9 +30,9 @@ import { RecordedMeasurer } from './recorded-measurer.js'
 import type { Run } from './run.js'
 import { ignoredFiles, notFound } from './run-end.js'
 import { RunTotals } from './run-totals.js'
-import { runScope, type ScopeEnd, type ScopeResult } from './scope-run.js'
-import { shardOf } from './shard.js'
-import { ShardAtWork, shardSentence } from './shard-part.js'
+import { type DigestsEnd, runScope, type ScopeEnd, type ScopeResult } from './scope-run.js'
+import { type ScopeShare, shardOf } from './shard.js'
+import { ShardAtWork, shardSentences } from './shard-part.js'
 import { foundAs } from './source-label.js'
 import { survey } from './survey.js'
 import { WorkerPool } from './worker-pool.js'
@@ -75,7 +75,7 @@ export async function* verifyTrail(options: VerifyTrailOptions): AsyncGenerator<
     // Not `yield*`: a log file's way out is as short as it can be.
     for await (const page of verification.pages()) {
       for (const result of page) {
-        if (result.kind === 'scope-end') {
+        if (result.kind === 'scope-end' || result.kind === 'digests-end') {
           verification.absorb(result)
           continue
         }
@@ -111,7 +111,7 @@ class Verification {
   readonly #totals: RunTotals
   readonly #progress: ProgressMeter
   /** What is to be verified; undefined until it is found. */
-  #scopes: readonly Scope[] | undefined
+  #scopes: readonly ScopeShare[] | undefined
   #shard: ShardAtWork | undefined
   #archives: readonly ArchiveIdentity[] = []
 
@@ -141,7 +141,7 @@ class Verification {
     const { discovery, byName, strays } = await find(this.#options, this.#signal)
     const { shard } = this.#options
     const ofShard = shard && shardOf(discovery.scopes, shard)
-    const scopes = ofShard?.scopes ?? discovery.scopes
+    const scopes = ofShard?.scopes ?? discovery.scopes.map((scope) => ({ scope }))
     this.#scopes = scopes
     this.#totals.notChecked.first.push(...byName, ...otherServices(discovery))
     const run = await this.#prepare(discovery, scopes)
@@ -149,13 +149,14 @@ class Verification {
     this.#shard = ofShard && new ShardAtWork(this.#options, ofShard, wanted)
     if (ofShard === undefined || ofShard.index === 1)
       yield [...unreadableFolders(discovery, this.#options.sources), ...strays.map(strayFinding)]
+    this.#shard?.beginScope()
     const ahead = run.live ? SCOPES_AHEAD : 1
-    yield* concatInOrder(scopes, (scope) => runScope(run, scope), { ahead, buffered: PAGES_BUFFERED }, this.#stop)
+    yield* concatInOrder(scopes, (share) => runScope(run, share), { ahead, buffered: PAGES_BUFFERED }, this.#stop)
     await run.measurer.close()
     if (ofShard === undefined) yield notFound(this.#totals, wanted)
   }
 
-  async #prepare(discovery: Discovery, scopes: readonly Scope[]): Promise<Run> {
+  async #prepare(discovery: Discovery, scopes: readonly ScopeShare[]): Promise<Run> {
     const { publicKeys, metadata, doubleCheck, now, concurrency, state } = this.#options
     const limiter = pLimit(concurrency)
     const limit: Limit = (read) => limiter(read)
@@ -199,9 +200,10 @@ class Verification {
     }
   }
 
-  count(result: Exclude<ScopeResult, ScopeEnd>): void {
+  count(result: Exclude<ScopeResult, ScopeEnd | DigestsEnd>): void {
     const progress = this.#progress
     this.#totals.add(result)
+    this.#shard?.count(result)
     if (result.kind === 'log-file') {
       progress.logFiles++
       progress.bytesRead += result.bytesRead
@@ -211,7 +213,12 @@ class Verification {
     } else if (result.kind !== 'digest') progress.findings++
   }
 
-  absorb(end: ScopeEnd): void {
+  absorb(end: ScopeEnd | DigestsEnd): void {
+    if (end.kind === 'digests-end') {
+      this.#shard?.endDigests()
+      return
+    }
+    this.#shard?.endScope(end)
     this.#progress.scopesDone++
     this.#totals.addScope(end)
   }
@@ -260,13 +267,18 @@ class Verification {
       return [
         `The run was stopped, because two opinions on one thing differ: nothing here is proven. ${this.disagreement.message}`,
       ]
-    return this.interrupted ? interruptedSentences(this.#scopes, this.#progress.scopesDone) : []
+    return this.interrupted
+      ? interruptedSentences(
+          this.#scopes?.map(({ scope }) => scope),
+          this.#progress.scopesDone,
+        )
+      : []
   }
 
   #sentences(shard: ShardPart | undefined): string[] {
     const { sources, trailKnowledge, state } = this.#options
     const buckets = sources.flatMap(({ bucket }) => bucket ?? [])
-    const ofPart = shard === undefined ? [] : [shardSentence(shard)]
+    const ofPart = shard === undefined ? [] : shardSentences(shard)
     const ended = !this.interrupted && shard === undefined
     return [
       ...this.#endedEarly(),
