@@ -1,45 +1,86 @@
-/** A month verified once, and again the next night with the same state: requests and bytes of a store. `npx tsx bench/nightly.ts` after a build. */
+/** A month verified once, and again the next night with the same state: requests of a store, and bytes of its answers. */
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { verifyTrailCommand } from '../test/support/command.js'
+import { promisify } from 'node:util'
 import { faultyStore, objectsOf, send } from '../test/support/faulty-store.js'
 import type { PutObject } from '../test/support/put-objects.js'
 import { generate } from './generated-source.js'
+import type { Row } from './row.js'
 
-const MONTH = { accounts: 1, regions: 1, hours: 720, logFilesPerHour: 20, logFileBytes: 4000 }
-const ENV = { AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', AWS_REGION: 'us-east-1' }
+export const name = 'nightly'
 
-const { bucket, source, publicKeyList, startTime, endTime, logFiles } = generate(MONTH)
-const objects = new Map<string, PutObject>()
-const modified = Date.parse('2026-05-01T00:00:00Z')
-for (const [key, object] of await objectsOf(source)) objects.set(key, { ...object, modified })
-const store = await faultyStore({ bucket, objects, publicKeys: {} })
-const folder = mkdtempSync(join(tmpdir(), 'verify-trail-nightly-'))
-try {
-  const keys = join(folder, 'keys.json')
-  const state = join(folder, 'state')
-  writeFileSync(keys, publicKeyList)
-  const words = [`s3://${bucket}`, '--public-keys', keys, '--endpoint-url', store.url, '--quiet', '--state', state]
-  const nights: { requests: number; bytes: number }[] = []
-  for (const night of [1, 2]) {
-    let bytes = 0
-    store.misbehave(() => (answer, response) => {
-      bytes += answer.body.length
-      send(answer, response)
-    })
-    const { code, stderr } = await verifyTrailCommand([...words, '--start-time', startTime, '--end-time', endTime], { env: ENV })
-    if (code !== 0) throw new Error(stderr)
-    nights.push({ requests: store.requests(), bytes })
-    console.log(`night ${night}: ${store.requests()} requests, ${bytes} bytes; the state has ${statSync(state).size} bytes`)
+const COMMAND = 'dist/cli/main.js'
+/** As stored: 1.1 KB and 20 KB. */
+const SIZES = [
+  { stored: '1.1 KB', logFileBytes: 4000 },
+  { stored: '20 KB', logFileBytes: 77_000 },
+] as const
+const MONTH = { accounts: 1, regions: 1, hours: 720, logFilesPerHour: 20 }
+const ENVIRONMENT = { AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', AWS_REGION: 'us-east-1' }
+
+interface Night {
+  readonly requests: number
+  readonly bytes: number
+  readonly stateBytes: number
+}
+
+export async function run(): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const { stored, logFileBytes } of SIZES) {
+    const [first, second] = await nights(logFileBytes)
+    const what = `720 digests and 14,400 log files of ${stored}, the second night`
+    const count = (night: Night): string => night.requests.toLocaleString('en')
+    const size = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
+    const target = 50
+    rows.push(
+      {
+        what: `${what}: requests`,
+        ours: count(second),
+        limit: `${count(first)} (the first)`,
+        ratio: first.requests / second.requests,
+        target,
+        better: 'more',
+      },
+      {
+        what: `${what}: bytes`,
+        ours: size(second.bytes),
+        limit: `${size(first.bytes)} (the first; the state has ${size(second.stateBytes)})`,
+        ratio: first.bytes / second.bytes,
+        target,
+        better: 'more',
+      },
+    )
   }
-  const [first, second] = nights
-  if (first !== undefined && second !== undefined) {
-    const times = (a: number, b: number): string => (a / b).toFixed(1)
-    const [requests, bytes] = [times(first.requests, second.requests), times(first.bytes, second.bytes)]
-    console.log(`${logFiles} log files: ${requests} times fewer requests, ${bytes} times fewer bytes`)
+  return rows
+}
+
+async function nights(logFileBytes: number): Promise<[Night, Night]> {
+  const { bucket, source, publicKeyList, startTime, endTime } = generate({ ...MONTH, logFileBytes })
+  const objects = new Map<string, PutObject>()
+  const modified = Date.parse('2026-05-01T00:00:00Z')
+  for (const [key, object] of await objectsOf(source)) objects.set(key, { ...object, modified })
+  const store = await faultyStore({ bucket, objects, publicKeys: {} })
+  const folder = mkdtempSync(join(tmpdir(), 'verify-trail-nightly-'))
+  try {
+    const keys = join(folder, 'keys.json')
+    const state = join(folder, 'state')
+    writeFileSync(keys, publicKeyList)
+    const words = [`s3://${bucket}`, '--public-keys', keys, '--endpoint-url', store.url, '--quiet', '--state', state]
+    const night = async (): Promise<Night> => {
+      let bytes = 0
+      store.misbehave(() => (answer, response) => {
+        bytes += answer.body.length
+        send(answer, response)
+      })
+      const env = { ...process.env, ...ENVIRONMENT }
+      await promisify(execFile)(process.execPath, [COMMAND, ...words, '--start-time', startTime, '--end-time', endTime], { env })
+      return { requests: store.requests(), bytes, stateBytes: statSync(state).size }
+    }
+    return [await night(), await night()]
+  } finally {
+    store.close()
+    rmSync(folder, { recursive: true, force: true })
   }
-} finally {
-  store.close()
-  rmSync(folder, { recursive: true, force: true })
 }

@@ -7,7 +7,7 @@ interface Bench {
   run(): Promise<Row[]>
 }
 
-const NAMES = ['start', 'measure', 'whole', 'scale', 's3', 'peer', 'export', 'cluster', 'simulation'] as const
+const NAMES = ['start', 'measure', 'whole', 'scale', 's3', 'peer', 'export', 'nightly', 'cluster', 'simulation'] as const
 
 const asked = process.argv.slice(2)
 const unknown = asked.filter((one) => !NAMES.some((known) => known === one))

@@ -7,6 +7,9 @@ import t, { type Test } from 'tap'
 import { generate } from '../bench/generated-source.js'
 import { writeTrail } from '../bench/written-trail.js'
 import type { StateUse } from '../src/core/results.js'
+import { readPublicKeyFile, verifyTrail } from '../src/index.js'
+import { s3Source } from '../src/s3.js'
+import { StateFile } from '../src/state/state-file.js'
 import { lockState } from '../src/state/state-lock.js'
 import { type Outcome, verifyTrailCommand } from './support/command.js'
 import { type Fault, type FaultyStore, faultyStore, objectsOf, send } from './support/faulty-store.js'
@@ -17,6 +20,8 @@ const ENV = { AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', AWS_REGION: 'u
 const AS_OF = ['--as-of', '2026-06-01T00:00:00Z']
 const KILLS = 2
 const CONCURRENCY = 4
+/** How many journals that were cut off somewhere are gone on with. */
+const CUTS = 40
 
 interface Report {
   readonly verdict: string
@@ -88,6 +93,57 @@ t.test('killed again and again over a store: the report of one run, and nothing 
   t.equal(reportOf(last).run.state.number, 1, 'of the same run')
   t.ok(store.requestsOf('log file') <= logFiles.length + KILLS * CONCURRENCY * 2, 'no more than the window is read twice')
 })
+
+t.test('whatever of a journal a kill leaves behind, the run that goes on gives the report of one run', async (t) => {
+  const { bucket, source, publicKeyList, startTime, endTime } = generate({ ...TRAIL, regions: 1 })
+  const objects = new Map<string, PutObject>()
+  for (const [key, object] of await objectsOf(source))
+    objects.set(key, { ...object, modified: Date.parse('2026-05-01T00:00:00Z') })
+  const [gone = '', changed = ''] = [...objects.keys()].filter((key) => !key.includes('-Digest/'))
+  objects.delete(gone)
+  objects.set(changed, { bytes: Buffer.from('changed'), modified: Date.parse('2026-05-01T00:00:00Z') })
+  const store = await faultyStore({ bucket, objects, publicKeys: {} })
+  t.teardown(() => store.close())
+  t.teardown(inEnvironment(ENV))
+  const publicKeys = await readPublicKeyFile(join(t.testdir({ 'keys.json': publicKeyList }), 'keys.json'))
+  const path = join(fresh(), 'state')
+  const asOf = new Date('2026-06-01T00:00:00Z')
+  const verified = async (): Promise<{ results: string; reads: number }> => {
+    const s3 = await s3Source(`s3://${bucket}`, { endpointUrl: store.url, retryDelay: 1 })
+    const state = await StateFile.open({ path, binding: { of: 'this test' }, asOf })
+    store.misbehave(() => null)
+    const results: string[] = []
+    for await (const result of verifyTrail({ sources: [s3], publicKeys, startTime, endTime, state, now: state.now, workers: 0 }))
+      results.push(JSON.stringify(result.kind === 'summary' ? { ...result, run: null } : result))
+    await state.close()
+    await s3.close?.()
+    return { results: results.join('\n'), reads: store.requestsOf('log file') }
+  }
+  const whole = await verified()
+  const journal = readFileSync(path)
+  const lines = journal.toString().split('\n').length
+  for (let cut = 0; cut < CUTS; cut++) {
+    const at = cut === 0 ? 0 : Math.floor(Math.random() * journal.length)
+    writeFileSync(path, journal.subarray(0, at))
+    const left = journal.subarray(0, at).toString().split('\n').length
+    const { results, reads } = await verified()
+    t.equal(results, whole.results, `cut at byte ${at} of ${journal.length}`)
+    t.ok(reads <= whole.reads && reads <= 3 + lines - left, `${reads} log files are read for ${lines - left} lines that are lost`)
+  }
+})
+
+/** The library asks the SDK, and that the environment. */
+function inEnvironment(variables: Readonly<Record<string, string>>): () => void {
+  const before = { ...process.env }
+  Object.assign(process.env, variables)
+  return () => {
+    for (const name of Object.keys(variables)) {
+      const value = before[name]
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
+  }
+}
 
 t.test('killed over a directory', async (t) => {
   const trail = await writeTrail(join(t.testdir(), 'trail'), TRAIL)
