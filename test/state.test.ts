@@ -1,6 +1,6 @@
 /** `--state`: killed at any moment and gone on with, the report is the same; the next night reads only what is not as it was. */
 import { createHash } from 'node:crypto'
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -94,42 +94,108 @@ t.test('killed again and again over a store: the report of one run, and nothing 
   t.ok(store.requestsOf('log file') <= logFiles.length + KILLS * CONCURRENCY * 2, 'no more than the window is read twice')
 })
 
-t.test('whatever of a journal a kill leaves behind, the run that goes on gives the report of one run', async (t) => {
-  const { bucket, source, publicKeyList, startTime, endTime } = generate({ ...TRAIL, regions: 1 })
+/** A store, and runs over it by the library, each with the state that is there. */
+async function libraryRuns(t: Test, logFilesPerHour: number) {
+  const { bucket, source, publicKeyList, startTime, endTime } = generate({ ...TRAIL, regions: 1, logFilesPerHour })
   const objects = new Map<string, PutObject>()
   for (const [key, object] of await objectsOf(source))
     objects.set(key, { ...object, modified: Date.parse('2026-05-01T00:00:00Z') })
-  const [gone = '', changed = ''] = [...objects.keys()].filter((key) => !key.includes('-Digest/'))
-  objects.delete(gone)
-  objects.set(changed, { bytes: Buffer.from('changed'), modified: Date.parse('2026-05-01T00:00:00Z') })
   const store = await faultyStore({ bucket, objects, publicKeys: {} })
   t.teardown(() => store.close())
   t.teardown(inEnvironment(ENV))
   const publicKeys = await readPublicKeyFile(join(t.testdir({ 'keys.json': publicKeyList }), 'keys.json'))
   const path = join(fresh(), 'state')
-  const asOf = new Date('2026-06-01T00:00:00Z')
-  const verified = async (): Promise<{ results: string; reads: number }> => {
+  const run = async (
+    settings: { readonly asOf?: Date; readonly recheck?: number; readonly end?: boolean } = {},
+  ): Promise<{ results: string; reads: number; use: StateUse | undefined }> => {
+    const { end = false, ...more } = settings
     const s3 = await s3Source(`s3://${bucket}`, { endpointUrl: store.url, retryDelay: 1 })
-    const state = await StateFile.open({ path, binding: { of: 'this test' }, asOf })
+    const state = await StateFile.open({ path, binding: { of: 'this test' }, ...more })
     store.misbehave(() => null)
     const results: string[] = []
-    for await (const result of verifyTrail({ sources: [s3], publicKeys, startTime, endTime, state, now: state.now, workers: 0 }))
-      results.push(JSON.stringify(result.kind === 'summary' ? { ...result, run: null } : result))
+    let use: StateUse | undefined
+    for await (const result of verifyTrail({
+      sources: [s3],
+      publicKeys,
+      startTime,
+      endTime,
+      state,
+      now: state.now,
+      workers: 0,
+    })) {
+      if (result.kind === 'summary') use = result.run.state
+      // What is carried over is a sentence of its own.
+      const said = result.kind === 'summary' ? { ...result, run: null, notChecked: null } : result
+      results.push(JSON.stringify(said))
+    }
+    if (end) await state.end(null)
     await state.close()
     await s3.close?.()
-    return { results: results.join('\n'), reads: store.requestsOf('log file') }
+    return { results: results.join('\n'), reads: store.requestsOf('log file'), use }
   }
-  const whole = await verified()
+  return { run, path, objects, logFiles: [...objects.keys()].filter((key) => !key.includes('-Digest/')) }
+}
+
+const NIGHT = { asOf: new Date('2026-06-01T00:00:00Z') }
+
+t.test('whatever of a journal a kill leaves behind, the run that goes on gives the report of one run', async (t) => {
+  const { run, path, objects, logFiles } = await libraryRuns(t, TRAIL.logFilesPerHour)
+  const [gone = '', changed = ''] = logFiles
+  objects.delete(gone)
+  objects.set(changed, { bytes: Buffer.from('changed'), modified: Date.parse('2026-05-01T00:00:00Z') })
+  const whole = await run(NIGHT)
   const journal = readFileSync(path)
   const lines = journal.toString().split('\n').length
   for (let cut = 0; cut < CUTS; cut++) {
     const at = cut === 0 ? 0 : Math.floor(Math.random() * journal.length)
     writeFileSync(path, journal.subarray(0, at))
     const left = journal.subarray(0, at).toString().split('\n').length
-    const { results, reads } = await verified()
+    const { results, reads } = await run(NIGHT)
     t.equal(results, whole.results, `cut at byte ${at} of ${journal.length}`)
     t.ok(reads <= whole.reads && reads <= 3 + lines - left, `${reads} log files are read for ${lines - left} lines that are lost`)
   }
+})
+
+t.test('log files are packed by folder: the state is small, and as good as it was', async (t) => {
+  const { run, path, objects, logFiles } = await libraryRuns(t, 250)
+  const whole = await run({ ...NIGHT, end: true })
+  const journal = readFileSync(path)
+  // A run that broke off is packed, too.
+  const most = journal.subarray(0, journal.indexOf('\n', Math.floor(journal.length * 0.9)) + 1)
+  writeFileSync(path, most)
+  const kept = most.toString().split('"kind":"log-file"').length - 1
+  t.ok(kept > 1100)
+  const resumed = await run({ ...NIGHT, end: true })
+  t.equal(resumed.results, whole.results)
+  t.equal(resumed.reads, logFiles.length - kept, 'what was read is not read again')
+  t.match(resumed.use, { number: 1, carriedOver: { logFiles: 0 } })
+  const packed = statSync(path).size
+  t.ok(packed < journal.length * 0.55, `${packed} bytes of ${journal.length}`)
+
+  const second = await run({ ...NIGHT, end: true })
+  t.equal(second.results, whole.results, 'the next night')
+  t.equal(second.reads, 0)
+  t.match(second.use, { number: 2, carriedOver: { logFiles: logFiles.length } })
+
+  const [gone = '', changed = '', same = ''] = logFiles
+  objects.delete(gone)
+  objects.set(changed, { bytes: Buffer.from('changed'), modified: Date.parse('2026-05-02T00:00:00Z') })
+  const { bytes } = objects.get(same) as PutObject
+  objects.set(same, { bytes, modified: Date.parse('2026-05-02T00:00:00Z') })
+  const third = await run({ ...NIGHT, end: true })
+  t.match(third.use, { number: 3, carriedOver: { logFiles: logFiles.length - 3 } })
+  t.match(third.results, `"code":"LOG_FILE_MISSING"`)
+  t.match(third.results, `"code":"LOG_FILE_MALFORMED"`)
+  const sampled = await run({ ...NIGHT, recheck: 0.1, end: true })
+  t.equal(sampled.results, third.results)
+  t.ok(sampled.reads > 75 && sampled.reads < 300, `${sampled.reads} of ${logFiles.length} are read again`)
+  const all = await run({ ...NIGHT, recheck: 1, end: true })
+  t.equal(all.results, third.results)
+  t.ok(all.reads >= logFiles.length - 1)
+  const last = await run(NIGHT)
+  t.equal(last.results, third.results)
+  t.match(last.use, { number: 6, carriedOver: { logFiles: logFiles.length - 1 } })
+  t.ok(statSync(path).size < journal.length * 0.8, 'what is read again is packed again')
 })
 
 /** The library asks the SDK, and that the environment. */

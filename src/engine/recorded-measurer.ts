@@ -18,10 +18,14 @@ export class RecordedMeasurer implements Measurer {
     const object = identified(copy)
     if (object === undefined) return this.#measurer.measure(copy)
     const known = this.#state.logFile(object)
-    if (
-      known !== undefined &&
-      (known.kind !== 'measured' || copy.size === undefined || known.measurement.bytesRead === copy.size)
-    )
+    return known instanceof Promise
+      ? known.then((fact) => this.#knownOrMeasured(copy, object, fact))
+      : this.#knownOrMeasured(copy, object, known)
+  }
+
+  #knownOrMeasured(copy: CopyToMeasure, object: IdentifiedObject, known: CopyFact | undefined): Promise<CopyFact> | CopyFact {
+    const { size } = copy
+    if (known !== undefined && (known.kind !== 'measured' || size === undefined || known.measurement.bytesRead === size))
       return known
     const fact = this.#measurer.measure(copy)
     return fact instanceof Promise ? fact.then((measured) => this.#keep(copy, object, measured)) : this.#keep(copy, object, fact)

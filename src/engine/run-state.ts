@@ -25,7 +25,7 @@ export interface DigestToKeep {
 
 /** What is answered holds for exactly the object of that identity, or is undefined: then it must be read. */
 export interface RunState {
-  logFile(object: IdentifiedObject): CopyFact | undefined
+  logFile(object: IdentifiedObject): CopyFact | undefined | Promise<CopyFact | undefined>
   keepLogFile(object: IdentifiedObject, fact: CopyFact): void
   /** The bytes as stored: all that they claim is verified as ever. */
   digest(digest: DigestToKeep): Promise<KeptDigest | undefined>

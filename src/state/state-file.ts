@@ -7,6 +7,7 @@ import type { DigestToKeep, IdentifiedObject, KeptDigest, RunState } from '../en
 import type { Carried } from '../engine/whole-body.js'
 import { VerifyTrailError } from '../errors.js'
 import { Journal, type Line } from './journal.js'
+import { type Facts, folderOf, Pack, PackWriter, packedId, rowsOf } from './packed-log-files.js'
 import { lockState } from './state-lock.js'
 import { type Binding, differences, type FileRecord, parseRecord, type RunRecord, type StateRecord } from './state-records.js'
 
@@ -24,6 +25,14 @@ export interface StateOptions {
 
 /** Digests of more are read again. */
 const MOST_DIGEST = 1024 * 1024
+/** Log files with a line of their own: when the next run begins, more than these are packed by folder. */
+const LOOSE_ENOUGH = 1000
+/** A tenth of all at most: so that the file is not written anew for a few. */
+const LOOSE_SHARE = 0.1
+/** While that is done, so many are held. */
+const ROWS_HELD = 200_000
+/** Of packs that were asked for. */
+const PACK_BYTES_HELD = 32 * 1024 * 1024
 
 /** What is known of an object; of a digest, where its line is. */
 interface Kept {
@@ -34,14 +43,32 @@ interface Kept {
   counted: boolean
 }
 
+/** Where the log files of a folder are that one run read. */
+interface KeptPack {
+  readonly run: number
+  readonly line: Line
+}
+
 /** What a journal says, as far as it was read. */
 class Known {
   binding: Binding | undefined
   readonly runs: RunRecord[] = []
   ended = true
   previousReportSha256: string | null = null
+  /** Digests, and log files that have a line of their own. */
   readonly objects = new Map<string, Kept>()
+  /** By folder, the newest last. */
+  readonly packs = new Map<string, KeptPack[]>()
   lines = 0
+  looseLogFiles = 0
+  packedLogFiles = 0
+
+  /** Whether what is still of use takes much less. */
+  get isWorthCompacting(): boolean {
+    const { lines, objects, packs, runs, looseLogFiles: loose, packedLogFiles: packed } = this
+    if (loose > LOOSE_ENOUGH && loose > LOOSE_SHARE * packed) return true
+    return this.ended && lines > 2 * (objects.size + packs.size) + 3 * runs.length + 1000
+  }
 
   add(record: StateRecord, line: Line): void {
     this.lines++
@@ -52,8 +79,16 @@ class Known {
     } else if (record.kind === 'end') {
       this.ended = true
       this.previousReportSha256 = record.reportSha256
+    } else if (record.kind === 'log-files') {
+      this.packedLogFiles += rowsOf(record)
+      const name = nameOf({ kind: 'folder', name: record.folder })
+      const packs = this.packs.get(name)
+      if (packs === undefined) this.packs.set(name, [{ run: record.run, line }])
+      else packs.push({ run: record.run, line })
     } else {
       const fact = record.kind === 'log-file' ? factOf(record) : undefined
+      // They are packed first, and then read once more.
+      if (fact !== undefined && ++this.looseLogFiles > ROWS_HELD) return
       this.objects.set(nameOf(record), { identity: record.identity, run: record.run, line, fact, counted: false })
     }
   }
@@ -68,6 +103,9 @@ export class StateFile implements RunState {
   readonly #keyed: boolean
   readonly #unlock: () => Promise<void>
   readonly #carried = { digests: 0, logFiles: 0, bytes: 0, oldest: Number.POSITIVE_INFINITY, newest: 0 }
+  /** The packs that were asked for, the last one last. */
+  readonly #packs = new Map<number, Promise<Pack> | Pack>()
+  #packBytes = 0
   #failure: unknown
 
   private constructor(journal: Journal, known: Known, run: RunRecord, keyed: boolean, unlock: () => Promise<void>) {
@@ -97,7 +135,7 @@ export class StateFile implements RunState {
     try {
       if (known.binding === undefined) await journal.append({ kind: 'state', form: 1, binding })
       else checkBinding(path, known.binding, binding)
-      if (known.ended && known.lines > 2 * known.objects.size + 3 * known.runs.length + 1000) {
+      if (known.isWorthCompacting) {
         await compact(path, key, journal, known)
         await journal.close()
         ;({ journal, known } = await read(path, key))
@@ -116,12 +154,63 @@ export class StateFile implements RunState {
     }
   }
 
-  logFile(object: IdentifiedObject): CopyFact | undefined {
-    const kept = this.#kept(nameOf({ kind: 'log-file', name: objectName(object.source, object.key) }), object)
+  logFile(object: IdentifiedObject): CopyFact | undefined | Promise<CopyFact | undefined> {
+    const name = objectName(object.source, object.key)
+    const kept = this.#kept(nameOf({ kind: 'log-file', name }), object)
     const { fact } = kept ?? {}
-    if (kept === undefined || fact?.kind !== 'measured') return undefined
+    if (kept === undefined || fact?.kind !== 'measured') return this.#packed(name, object)
     if (this.#count(kept, fact.measurement.bytesRead)) this.#carried.logFiles++
     return fact
+  }
+
+  /** The newest of the packs of its folder that has exactly this object. */
+  #packed(name: string, object: IdentifiedObject): CopyFact | undefined | Promise<CopyFact | undefined> {
+    const packs = this.#known.packs.get(nameOf({ kind: 'folder', name: folderOf(name) }))
+    const usable = packs?.filter(({ run }) => this.#isUsable(nameOf({ kind: 'log-file', name }), run, object)) ?? []
+    if (usable.length === 0) return undefined
+    const opened = usable.map(({ line }) => this.#pack(line))
+    const find = (all: readonly Pack[]): CopyFact | undefined => {
+      const id = packedId(name, object.identity)
+      for (let at = all.length - 1; at >= 0; at--) {
+        const [pack, kept] = [all[at], usable[at]]
+        const row = pack?.find(id)
+        if (pack === undefined || kept === undefined || row === undefined) continue
+        const facts = pack.facts(row)
+        if (kept.run !== this.#run.run && pack.count(row)) {
+          this.#carry(kept.run, facts.bytesRead)
+          this.#carried.logFiles++
+        }
+        return factOf(facts)
+      }
+      return undefined
+    }
+    return opened.some((pack) => pack instanceof Promise) ? Promise.all(opened).then(find) : find(opened as Pack[])
+  }
+
+  #pack(line: Line): Promise<Pack> | Pack {
+    const held = this.#packs.get(line.offset)
+    if (held !== undefined) {
+      this.#packs.delete(line.offset)
+      this.#packs.set(line.offset, held)
+      return held
+    }
+    const reading = this.#readPack(line)
+    this.#packs.set(line.offset, reading)
+    return reading
+  }
+
+  async #readPack(line: Line): Promise<Pack> {
+    const record = parseRecord(await this.#journal.readAgain(line))
+    if (record?.kind !== 'log-files') throw new VerifyTrailError('ERR_STATE', 'the state file was edited while it was in use')
+    const pack = new Pack(record)
+    this.#packs.set(line.offset, pack)
+    this.#packBytes += pack.bytes.length
+    for (const [offset, oldest] of this.#packs) {
+      if (this.#packBytes <= PACK_BYTES_HELD || oldest instanceof Promise || oldest === pack) break
+      this.#packs.delete(offset)
+      this.#packBytes -= oldest.bytes.length
+    }
+    return pack
   }
 
   keepLogFile({ source, key, identity }: IdentifiedObject, fact: CopyFact): void {
@@ -190,11 +279,15 @@ export class StateFile implements RunState {
     })
   }
 
-  #kept(name: string, { identity, lasting }: IdentifiedObject): Kept | undefined {
+  #kept(name: string, object: IdentifiedObject): Kept | undefined {
     const kept = this.#known.objects.get(name)
-    if (kept === undefined || kept.identity !== identity) return undefined
-    if (kept.run === this.#run.run) return kept
-    return lasting && !this.#isRechecked(name) ? kept : undefined
+    if (kept === undefined || kept.identity !== object.identity) return undefined
+    return this.#isUsable(name, kept.run, object) ? kept : undefined
+  }
+
+  /** What this run read, or another one whose object is surely the same. */
+  #isUsable(name: string, run: number, { lasting }: IdentifiedObject): boolean {
+    return run === this.#run.run || (lasting && !this.#isRechecked(name))
   }
 
   #isRechecked(name: string): boolean {
@@ -208,10 +301,14 @@ export class StateFile implements RunState {
     const { run } = kept
     if (run === this.#run.run || kept.counted) return false
     kept.counted = true
+    this.#carry(run, bytes)
+    return true
+  }
+
+  #carry(run: number, bytes: number): void {
     this.#carried.bytes += bytes
     this.#carried.oldest = Math.min(this.#carried.oldest, run)
     this.#carried.newest = Math.max(this.#carried.newest, run)
-    return true
   }
 }
 
@@ -226,18 +323,39 @@ async function read(path: string, key: Uint8Array | undefined): Promise<{ journa
   return { journal, known }
 }
 
-/** Writes what is still of use anew: the newest record of each object, and all runs. */
+/** Writes what is still of use anew: the newest record of each digest, all runs, and log files packed by folder. */
 async function compact(path: string, key: Uint8Array | undefined, journal: Journal, known: Known): Promise<void> {
   const written = `${path}.new`
   await rm(written, { force: true })
   const next = await Journal.open(written, key, () => undefined)
+  const packs = new Map<string, PackWriter>()
+  let held = 0
+  const pack = (record: FileRecord): void => {
+    const name = `${record.run}\n${folderOf(record.name)}`
+    let writer = packs.get(name)
+    if (writer === undefined) {
+      writer = new PackWriter(record)
+      packs.set(name, writer)
+    }
+    writer.add(record)
+    held++
+  }
+  const flush = async (): Promise<void> => {
+    for (const writer of packs.values()) for (const record of writer.records()) await next.append(record)
+    packs.clear()
+    held = 0
+  }
   try {
     await journal.replay(async (value, line) => {
       const record = parseRecord(value)
       if (record === undefined) return
-      const kept = 'name' in record ? known.objects.get(nameOf(record)) : undefined
-      if (!('name' in record) || kept?.line.offset === line.offset) await next.append(record)
+      if (record.kind === 'log-file') {
+        pack(record)
+        if (held >= ROWS_HELD) await flush()
+      } else if (record.kind !== 'digest' || known.objects.get(nameOf(record))?.line.offset === line.offset)
+        await next.append(record)
     })
+    await flush()
   } finally {
     await next.close()
   }
@@ -279,7 +397,7 @@ function nameOf({ kind, name }: { readonly kind: string; readonly name: string }
   return createHash('sha256').update(`${kind}\n${name}`).digest().toString('latin1', 0, 20)
 }
 
-function factOf({ gzip, live, sha256, bytesRead, bytesInflated }: FileRecord): CopyFact {
+function factOf({ gzip, live, sha256, bytesRead, bytesInflated }: Facts): CopyFact {
   const measurement = { kind: 'measured', gzip, sha256, bytesRead, bytesInflated, trailing: null, damage: null } as const
   return { kind: 'measured', live, measurement }
 }

@@ -40,10 +40,20 @@ interface DigestRecord extends ObjectRecord {
   readonly bytes: string
 }
 
+/** Log files of one folder that one run read and that are whole: `packed-log-files` writes and reads it. */
+export interface PackRecord {
+  readonly kind: 'log-files'
+  /** Source and key, up to the last `/`. */
+  readonly folder: string
+  readonly run: number
+  readonly objects: string
+}
+
 export type StateRecord =
   | { readonly kind: 'state'; readonly form: 1; readonly binding: Binding }
   | RunRecord
   | FileRecord
+  | PackRecord
   | DigestRecord
   | { readonly kind: 'end'; readonly run: number; readonly reportSha256: string | null }
 
@@ -65,6 +75,7 @@ const FORMS: Readonly<Record<StateRecord['kind'], Readonly<Record<string, Check>
   state: { form: (value) => value === 1, binding: isFields },
   run: { run: isCount, startedAt: isTime, now: isTime, recheck: isShare, seed: isText, previousReportSha256: isTextOrNull },
   'log-file': { ...OBJECT, gzip: isFlag, live: isFlag, sha256: isHash, bytesRead: isCount, bytesInflated: isCount },
+  'log-files': { folder: isText, run: isCount, objects: isText },
   digest: { ...OBJECT, metadata: isMetadata, bytes: isText },
   end: { run: isCount, reportSha256: isTextOrNull },
 }
