@@ -119,10 +119,11 @@ function weightOf({ objects, bytes }: PlannedObjects, filesAnObject = 1): number
   return objects * filesAnObject + bytes / BYTES_A_FILE
 }
 
+/** Each part reads all digests: what they weigh is shared out as log files are, so that the parts of one account and region are even. */
 function monthsOf({ months, region }: PlannedScope, name: string, weight: number): Weighed[] {
-  if (region === null) return [{ name, weight }]
-  const later = months.slice(1).map((month) => ({ name: `${name}/${month.month}`, weight: weightOf(month) }))
-  return [{ name, weight: weight - later.reduce((sum, month) => sum + month.weight, 0) }, ...later]
+  const all = months.reduce((total, month) => total + weightOf(month), 0)
+  if (region === null || all === 0) return [{ name, weight }]
+  return months.map((month, i) => ({ name: i === 0 ? name : `${name}/${month.month}`, weight: (weight * weightOf(month)) / all }))
 }
 
 function sum(parts: readonly PlannedObjects[]): PlannedObjects {
