@@ -13,6 +13,7 @@ import { VerifyTrailError } from '../errors.js'
 import { readReport } from '../reports/read-report.js'
 import { stableJson } from '../reports/stable-json.js'
 import type { Source } from '../sources/source.js'
+import { joinParts } from '../sources/split-archive.js'
 import { VERSION } from '../version.js'
 import type {
   ClusterCommand,
@@ -72,7 +73,7 @@ async function requestOf(command: SubmitCommand, console: Console): Promise<RunR
   const now = command.asOf ?? new Date()
   const sources: Source[] = []
   try {
-    for (const name of names) sources.push(await openSource(name, command, console.interrupted))
+    for (const name of joinParts(names)) sources.push(await openSource(name, command, console.interrupted))
     const asked = { accountIds, regions, trails, now, signal: console.interrupted }
     const plan = await planTrail({ sources, ...asked, ...given({ startTime, endTime, byName }) })
     return {

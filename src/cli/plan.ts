@@ -4,6 +4,7 @@ import { escapeTerminal } from '../reports/escape.js'
 import { formatBytes, formatCount, formatCounted } from '../reports/quantity.js'
 import { alignColumns } from '../reports/table.js'
 import type { Source } from '../sources/source.js'
+import { joinParts } from '../sources/split-archive.js'
 import type { PlanCommand } from './arguments.js'
 import type { Console } from './console.js'
 import { given } from './given.js'
@@ -16,7 +17,7 @@ export async function runPlan(command: PlanCommand, console: Console): Promise<0
   const { startTime, endTime, accountIds, regions, trails, byName, asOf: now, json, output } = command
   const sources: Source[] = []
   try {
-    for (const source of command.sources) sources.push(await openSource(source, command, console.interrupted))
+    for (const source of joinParts(command.sources)) sources.push(await openSource(source, command, console.interrupted))
     const asked = { accountIds, regions, trails, signal: console.interrupted }
     const plan = await planTrail({ sources, ...asked, ...given({ startTime, endTime, byName, now }) })
     if (output !== undefined) await WrittenFile.write(output, formatPlan(plan))

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import type { TrailKnowledge } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
 import type { Source } from '../sources/source.js'
+import { joinParts } from '../sources/split-archive.js'
 import type { AwsOptions } from './aws-options.js'
 import { COMMANDS } from './commands.js'
 import { messageOf } from './console.js'
@@ -38,13 +39,14 @@ export interface Opened {
  */
 export async function openSources(command: EvidenceCommand, signal: AbortSignal, tell?: How['tell']): Promise<Opened> {
   const { trailArn, concurrency } = command
-  const open = (source: string) => openSource(source, command, signal, given({ concurrency, tell }))
+  const open = (source: string | readonly string[]) => openSource(source, command, signal, given({ concurrency, tell }))
+  const names = joinParts(command.sources)
   if (trailArn === undefined || (command.sources.length > 0 && !command.sources.some(isS3Url)))
-    return { sources: await Promise.all(command.sources.map(open)), trailKnowledge: [] }
+    return { sources: await Promise.all(names.map(open)), trailKnowledge: [] }
   const { askTrail } = await import('../trails/ask-trail.js')
   const regions = command.regions?.length ? { regions: command.regions } : {}
   const asked = askTrail(trailArn.arn, { ...cloudTrailOptions(command), ...regions, signal })
-  const opened = await Promise.all(command.sources.map(open))
+  const opened = await Promise.all(names.map(open))
   const trail = await asked
   if (opened.length > 0) return { sources: opened, trailKnowledge: [trail] }
   const { settings, arn } = trail
@@ -68,8 +70,14 @@ interface How {
   readonly tell?: (sentence: string) => void
 }
 
-/** Opens a bucket, a directory or an archive. */
-export async function openSource(source: string, aws: AwsOptions, signal: AbortSignal, how: How = {}): Promise<Source> {
+/** Opens a bucket, a directory, or an archive, perhaps of several parts. */
+export async function openSource(
+  source: string | readonly string[],
+  aws: AwsOptions,
+  signal: AbortSignal,
+  how: How = {},
+): Promise<Source> {
+  if (typeof source !== 'string') return openArchive(source, signal, how)
   if (isS3Url(source)) {
     const { s3Source } = await import('../sources/s3.js')
     const { endpointUrl, profile } = aws
@@ -82,10 +90,7 @@ export async function openSource(source: string, aws: AwsOptions, signal: AbortS
       `'${source}': ${scheme}:// is no source: give s3://bucket[/prefix], a directory or an archive`,
     )
   }
-  if (isArchive(source)) {
-    const { archiveSource } = await import('../sources/archive.js')
-    return archiveSource(source, { signal, ...given({ onSpool: how.tell }) })
-  }
+  if (isArchive(source)) return openArchive(source, signal, how)
   const { directorySource } = await import('../sources/directory.js')
   return directorySource(source).catch((error: unknown) => {
     const hint = error instanceof VerifyTrailError ? didYouMean(source, [...COMMANDS.keys()]) : ''
@@ -93,6 +98,11 @@ export async function openSource(source: string, aws: AwsOptions, signal: AbortS
       ? error
       : new VerifyTrailError('ERR_SOURCE', messageOf(error) + hint, { cause: error })
   })
+}
+
+async function openArchive(paths: string | readonly string[], signal: AbortSignal, { tell }: How): Promise<Source> {
+  const { archiveSource } = await import('../sources/archive.js')
+  return archiveSource(paths, { signal, ...given({ onSpool: tell }) })
 }
 
 /** A file or a pipe, or `-` for standard input; what is not there is told by opening a directory. */

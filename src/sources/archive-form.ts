@@ -22,10 +22,14 @@ export function archiveForm(head: Uint8Array, name: string): ArchiveForm {
     if (magic.startsWith(start)) throw cannotRead(name, `it is compressed: ${tool} ${shown(name)} | verify-trail - …`)
   }
   if (head.length === BLOCK && (parseTarHeader(head) !== undefined || head.every((byte) => byte === 0))) return 'tar'
-  const part = /^(.*\.)(?:[a-z]{2,3}|\d{2,4})$/.exec(name)
-  const split =
-    part === null ? '' : `. If it is a part of an archive that was split: cat ${shown(`${part[1]}*`)} | verify-trail - …`
-  throw cannotRead(name, `it is no archive that can be read (${ALLOWED})${split}`)
+  throw cannotRead(name, `it is no archive that can be read (${ALLOWED})${hint(magic, name)}`)
+}
+
+function hint(magic: string, name: string): string {
+  if (magic.startsWith('PK\x07\x08') || /\.zip$/i.test(name))
+    return '. If it is a part of a zip that zip split: zip -s 0 ARCHIVE.zip --out whole.zip'
+  const part = /^(.*\.)(?:[a-z]{2,4}|\d{2,4})$/.exec(name)
+  return part === null ? '' : `. If it is a part of an archive that was split, give all parts: ${shown(`${part[1]}*`)}`
 }
 
 const PIPED: readonly (readonly [string, string])[] = [

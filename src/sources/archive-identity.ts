@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import type { ArchiveIdentity } from '../core/results.js'
 import { cannotRead } from './archive-form.js'
 import { sha256OfOpen } from './file-hash.js'
+import type { OpenFile } from './read-at.js'
 
 export interface Identified {
   identity(): Promise<ArchiveIdentity>
@@ -15,7 +16,8 @@ export interface Identified {
 const SMALL = 8 * 1024 * 1024
 
 /** What tells that a file was written to: nobody sets its ctime. */
-export function stateOf(file: number): string {
+export function stateOf(file: OpenFile): string {
+  if (typeof file !== 'number') return file.map((part) => stateOf(part.file)).join(', ')
   const { ino, size, mtimeNs, ctimeNs } = fstatSync(file, { bigint: true })
   return `${ino} ${size} ${mtimeNs} ${ctimeNs}`
 }
@@ -27,19 +29,21 @@ export function changed(name: string): Error {
 /** Of an archive that is read where it lies: hashed by a thread of its own, while it is verified. */
 export class IdentifiedFile implements Identified {
   readonly #name: string
-  readonly #file: number
+  readonly #file: OpenFile
+  readonly #bytes: number
   readonly #before: string
   #worker: Worker | undefined
   #sha256: Promise<string> | undefined
 
-  constructor(name: string, file: number, before: string) {
+  constructor(name: string, { file, size }: { readonly file: OpenFile; readonly size: number }, before: string) {
     this.#name = name
     this.#file = file
+    this.#bytes = size
     this.#before = before
   }
 
   async identity(): Promise<ArchiveIdentity> {
-    const bytes = fstatSync(this.#file).size
+    const bytes = this.#bytes
     this.#sha256 ??= bytes <= SMALL ? Promise.resolve(sha256OfOpen(this.#file)) : this.#hashed()
     const sha256 = await this.#sha256
     if (stateOf(this.#file) !== this.#before) throw changed(this.#name)

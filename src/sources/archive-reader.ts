@@ -6,7 +6,7 @@ import { isOfCloudTrail } from '../core/digest-metadata.js'
 import { type ArchiveIndex, DEFLATED, type Member } from './archive-index.js'
 import { ANSWER, type ExportedRoot, parseAnswer } from './export-records.js'
 import { isSafeKey } from './object-names.js'
-import { type ReadAt, readAtOf } from './read-at.js'
+import { type OpenFile, type ReadAt, readAtOf } from './read-at.js'
 import { BodyError, type NoSuchObject, type ReadAnswer, type ReadOptions, type UnreadableObject } from './source.js'
 import { attributesOf } from './tar-header.js'
 import { readPaxAt } from './tar-members.js'
@@ -15,7 +15,7 @@ import { readPaxAt } from './tar-members.js'
 export interface SharedArchive {
   /** As the user named it. */
   readonly name: string
-  readonly file: number
+  readonly file: OpenFile
   readonly size: number
   readonly isZip: boolean
   /** Why not all of it was read through; null where it was. */

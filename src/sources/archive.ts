@@ -5,6 +5,7 @@ import { dirname, resolve, sep } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import type { ArchiveIdentity } from '../core/results.js'
+import { VerifyTrailError } from '../errors.js'
 import { archiveForm, cannotRead, HEAD_BYTES, inflater } from './archive-form.js'
 import { changed, type Identified, IdentifiedFile, identified, stateOf } from './archive-identity.js'
 import { ArchiveIndex, type PackedIndex } from './archive-index.js'
@@ -13,7 +14,7 @@ import { exportedMembers, leadsTo } from './exported-tar.js'
 import { HashedChunks } from './file-hash.js'
 import { deliveredNames, withSidecar } from './object-metadata.js'
 import { SIDECAR_SUFFIX, SYSTEM_FILES } from './object-names.js'
-import { type ReadAt, readAtOf } from './read-at.js'
+import { closeFile, type OpenFile, type OpenPart, type ReadAt, readAtOf } from './read-at.js'
 import type {
   FolderListing,
   ListedObject,
@@ -25,6 +26,7 @@ import type {
   UnlistedPart,
   VersionHistory,
 } from './source.js'
+import { baseOfParts, partsName } from './split-archive.js'
 import { spool } from './spool-file.js'
 import { readTarMembers, type TarMembers } from './tar-members.js'
 import { readZipMembers } from './zip-members.js'
@@ -49,14 +51,18 @@ const PAGE = 1000
  * Tars and zips are read where they lie. What is compressed as a whole, or comes through a pipe, is written once to a temporary file
  * that has no name, under TMPDIR. No member becomes a file. Members that are links or devices, whose names lead elsewhere, or that have
  * the name of another are unreadable; a damaged archive is read as far as it goes, and nothing that is not found in it is called missing.
+ * Several paths are the parts of one archive, in order, as `split` makes them.
  * Rejects with `ERR_SOURCE` where there is no archive, or none that can be read.
  */
-export async function archiveSource(path: string, options: ArchiveOptions = {}): Promise<Source> {
-  const bytes = await openBytes(path, options)
+export async function archiveSource(path: string | readonly string[], options: ArchiveOptions = {}): Promise<Source> {
+  const [only, ...more] = typeof path === 'string' ? [path] : path
+  if (only === undefined) throw new VerifyTrailError('ERR_SOURCE', 'an archive has at least one part: give its path')
+  const parts = [only, ...more]
+  const bytes = more.length === 0 ? await openBytes(only, options) : await openParts(parts, options)
   try {
-    return await openIndex(path, bytes)
+    return await openIndex(partsName(parts), bytes)
   } catch (error) {
-    closeSync(bytes.file)
+    closeFile(bytes.file)
     throw error
   }
 }
@@ -67,7 +73,7 @@ export async function sharedArchive(archive: SharedArchive, index: PackedIndex, 
 }
 
 interface OpenBytes {
-  readonly file: number
+  readonly file: OpenFile
   readonly size: number
   readonly form: 'tar' | 'zip'
   readonly damage: string | null
@@ -91,19 +97,54 @@ async function openBytes(path: string, { signal, input, onSpool }: ArchiveOption
     announce()
     return fromStream(createReadStream(path, { fd: file }), path, signal)
   }
+  return openFile({ name: path, file, signal, announce })
+}
+
+/** Parts of one archive, as if they were one file. */
+async function openParts(paths: readonly string[], { signal, onSpool }: ArchiveOptions): Promise<OpenBytes> {
+  const name = partsName(paths)
+  const file: OpenPart[] = []
+  const announce = (): void => onSpool?.(`${name} is written to a temporary file in ${tmpdir()}, to be read anywhere`)
+  try {
+    for (const path of paths) {
+      const part = { file: openSync(path, 'r'), size: 0 }
+      file.push(part)
+      part.size = regularFile(part.file, path).size
+    }
+  } catch (error) {
+    closeFile(file)
+    if (error instanceof VerifyTrailError) throw error
+    throw cannotRead(name, `it cannot be opened (${error instanceof Error ? error.message : String(error)})`, error)
+  }
+  return openFile({ name, file, signal, announce })
+}
+
+interface FileToOpen {
+  readonly name: string
+  readonly file: OpenFile
+  readonly signal: AbortSignal | undefined
+  readonly announce: () => void
+}
+
+/** Closes it where it is not kept. */
+async function openFile({ name, file, signal, announce }: FileToOpen): Promise<OpenBytes> {
   let kept = false
   try {
-    const { size } = regularFile(file, path)
+    const size = sizeOf(file, name)
     const before = stateOf(file)
     const head = Buffer.alloc(HEAD_BYTES)
-    const form = archiveForm(head.subarray(0, readSync(file, head, 0, HEAD_BYTES, 0)), path)
+    const form = archiveForm(head.subarray(0, readAtOf(file)(head, 0)), name)
     if (form !== 'tar' && form !== 'zip') announce()
-    if (form !== 'tar' && form !== 'zip') return await inflateFile(file, form, path, signal)
+    if (form !== 'tar' && form !== 'zip') return await inflateFile(file, size, form, name, signal)
     kept = true
-    return { file, size, form, damage: null, identified: new IdentifiedFile(path, file, before) }
+    return { file, size, form, damage: null, identified: new IdentifiedFile(name, { file, size }, before) }
   } finally {
-    if (!kept) closeSync(file)
+    if (!kept) closeFile(file)
   }
+}
+
+function sizeOf(file: OpenFile, name: string): number {
+  return typeof file === 'number' ? regularFile(file, name).size : file.reduce((all, { size }) => all + size, 0)
 }
 
 function regularFile(file: number, path: string): Stats {
@@ -114,14 +155,15 @@ function regularFile(file: number, path: string): Stats {
 
 /** Where it cannot be inflated to its end, it is hashed all the same. */
 async function inflateFile(
-  file: number,
+  file: OpenFile,
+  size: number,
   form: 'gzip' | 'zstd',
   path: string,
   signal: AbortSignal | undefined,
 ): Promise<OpenBytes> {
   const before = stateOf(file)
   const hashed = new HashedChunks()
-  const inflated = await inflate(Readable.from(hashed.of(pieces(file))), form, path, signal, fstatSync(file).size)
+  const inflated = await inflate(Readable.from(hashed.of(pieces(file))), form, path, signal, size)
   try {
     if (!hashed.isWhole)
       for await (const _ of hashed.of(pieces(file, hashed.bytes))) {
@@ -130,7 +172,7 @@ async function inflateFile(
       }
     if (stateOf(file) !== before) throw changed(path)
   } catch (error) {
-    closeSync(inflated.file)
+    closeFile(inflated.file)
     throw error
   }
   return { ...inflated, identified: identifiedBy(hashed, path) }
@@ -141,7 +183,7 @@ function identifiedBy(hashed: HashedChunks, name: string): Identified {
 }
 
 /** A stream over the file would close it. */
-function* pieces(file: number, from = 0): Generator<Uint8Array> {
+function* pieces(file: OpenFile, from = 0): Generator<Uint8Array> {
   const readAt = readAtOf(file)
   for (let at = from; ; ) {
     const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
@@ -321,7 +363,7 @@ class ArchiveSource implements Source {
     this.#closed = true
     // Else a thread might read what is opened next under the same number.
     await this.#identified?.stop()
-    closeSync(this.#archive.file)
+    closeFile(this.#archive.file)
   }
 
   /** Of an export of ours, what its sources had: the rest is read by its keys. */
@@ -367,7 +409,7 @@ const EXTENSIONS = /(?:\.tar)?\.(?:tar|tgz|gz|zst|zip)$/i
 /** An archive is named like the directory that it is of: `my-bucket.tar.gz` stands for a directory `my-bucket`. */
 function pathOf(name: string): string[] {
   if (name === '-') return []
-  const path = resolve(name)
+  const path = resolve(baseOfParts(name))
   const base = path.slice(dirname(path).length).replaceAll(sep, '').replace(EXTENSIONS, '')
   return [...dirname(path).split(sep), base].filter((part) => part !== '')
 }

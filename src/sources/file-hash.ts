@@ -1,11 +1,11 @@
 /** SHA-256 of a file that is open, and of a stream on its way. */
 import { createHash, type Hash } from 'node:crypto'
-import { readAtOf } from './read-at.js'
+import { type OpenFile, readAtOf } from './read-at.js'
 
 const PIECE_BYTES = 1024 * 1024
 
 /** Hex, of all that is in the file. Blocks its thread. */
-export function sha256OfOpen(file: number): string {
+export function sha256OfOpen(file: OpenFile): string {
   const hash = createHash('sha256')
   const readAt = readAtOf(file)
   const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)

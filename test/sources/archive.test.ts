@@ -1,6 +1,6 @@
 /** Archives: hostile members, damaged archives, pipes, real tools, and the memory they take. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import {
   appendFileSync,
   createReadStream,
@@ -18,6 +18,7 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { VerifyTrailError } from '../../src/errors.js'
 import { archiveSource, BodyError, memorySource, type ReadAnswer, type Source, verifyTrail } from '../../src/index.js'
+import { joinParts } from '../../src/sources/split-archive.js'
 import { paxRecords, sealed, type TarMember, tar, tarHeader, zip } from '../support/archives.js'
 import { caseMetadata, caseObjects, casePath, differences, readCases, runCase } from '../support/cases.js'
 import { hasTool } from '../support/tools.js'
@@ -34,6 +35,17 @@ async function open(bytes: Uint8Array, name = 'a.tar'): Promise<Source> {
   const source = await archiveSource(join(folder, name))
   t.teardown(() => source.close?.())
   return source
+}
+
+/** The paths of parts of so many bytes, as `split` names them. */
+function split(bytes: Uint8Array, size: number, name: string): string[] {
+  const folder = join(scratch, String(files++))
+  mkdirSync(folder)
+  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => {
+    const path = join(folder, `${name}.${String(i).padStart(3, '0')}`)
+    writeFileSync(path, bytes.subarray(i * size, (i + 1) * size))
+    return path
+  })
 }
 
 async function messageOf(promise: Promise<unknown>): Promise<string> {
@@ -95,6 +107,10 @@ t.test('an archive and the same objects in memory answer alike', async (t) => {
     ['zip', await open(zip(members.map((one, index) => ({ ...one, deflate: index % 2 === 0 }))))],
     ['zip64', await open(zip(members, { zip64: true }))],
     ['pipe', await archiveSource('-', { input: Readable.from([tar(members).subarray(0, 100), tar(members).subarray(100)]) })],
+    ['a tar in parts of 700 bytes', await archiveSource(split(tar(members), 700, 'a.tar'))],
+    ['a tar in parts of 512 bytes', await archiveSource(split(tar(members), 512, 'a.tar'))],
+    ['tar.gz in parts', await archiveSource(split(gzipSync(tar(members)), 50, 'a.tar.gz'))],
+    ['zip in parts', await archiveSource(split(zip(members.map((one) => ({ ...one, deflate: true }))), 33, 'a.zip'))],
     ['pipe, gzip', await archiveSource('-', { input: Readable.from([gzipSync(tar(members))]) })],
   ]
   const memory = memorySource({ name: 'memory', objects })
@@ -298,7 +314,8 @@ t.test('what is no archive is refused, with what to do', async (t) => {
   const refused: [Uint8Array, string, RegExp][] = [
     [text('BZh91AY'), 'x.tar.bz2', /bzip2 -dc .*x\.tar\.bz2 \| verify-trail - …/],
     [Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0]), 'x.tar.xz', /xz -dc/],
-    [Buffer.alloc(600, 'x'), 'x.tar.gz.ab', /cat .*x\.tar\.gz\.\* \| verify-trail - …/],
+    [Buffer.alloc(600, 'x'), 'x.tar.gz.ab', /give all parts: .*x\.tar\.gz\.\*/],
+    [Buffer.concat([Buffer.from('PK\x07\x08'), Buffer.alloc(600)]), 'x.z01', /zip -s 0 ARCHIVE\.zip --out whole\.zip/],
     [text('{}'), 'x.json', /no archive that can be read \(give a \.tar, /],
     [Buffer.alloc(0), 'x.tar', /no archive/],
     [Buffer.alloc(10240), 'x.tar', /the archive is empty/],
@@ -420,6 +437,44 @@ t.test('an export in several archives is one', async (t) => {
     t.equal(isUnread, told.summary.summary.logFiles.listed > 0, `${one.name}: what is listed may be there`)
     if (isUnread) t.equal(told.summary.verdict, 'unverified', one.name)
   }
+})
+
+t.test('parts of one archive among the sources are put together', async (t) => {
+  const bytes = tar([member('a'), member('b')])
+  const parts = split(bytes, 512, 'x.tar')
+  const [first = '', , third = ''] = parts
+  const whole = split(bytes, bytes.length, 'whole.tar')
+  const folder = join(scratch, 'numbered')
+  mkdirSync(folder)
+  const [one, other] = [join(folder, 'x.tar.01'), join(folder, 'x.tar.02')]
+  for (const path of [one, other]) writeFileSync(path, bytes)
+  const letters = ['aa', 'ab'].map((part) => join(folder, `y.tgz.${part}`))
+  const packed = gzipSync(bytes)
+  writeFileSync(letters[0] ?? '', packed.subarray(0, 40))
+  writeFileSync(letters[1] ?? '', packed.subarray(40))
+  const rows: [string, readonly string[], readonly (string | readonly string[])[]][] = [
+    ['parts', parts, [parts]],
+    ['in any order, among others', ['s3://b', ...parts.toReversed(), scratch], ['s3://b', parts, scratch]],
+    ['with letters', letters, [letters]],
+    ['one part alone', [first], [first]],
+    ['of two archives', [...parts, ...letters], [parts, letters]],
+    ['whole archives with numbers are no parts', [one, other], [one, other]],
+    ['nor is what is not there', ['x.tar.00', 'x.tar.01'], ['x.tar.00', 'x.tar.01']],
+    ['nor what has another name', [first, ...letters, ...whole], [first, letters, ...whole]],
+  ]
+  for (const [name, sources, joined] of rows) t.strictSame(joinParts(sources), joined, name)
+  t.throws(() => joinParts([first, third]), { code: 'ERR_SOURCE', message: /x\.tar\.001' is missing before it/ })
+  t.throws(() => joinParts([third]), { code: 'ERR_SOURCE', message: /is a part of the archive that begins in .*x\.tar\.000'/ })
+  const source = await archiveSource(parts)
+  t.match(source.name, /x\.tar\.\{000\.\.\d+\}$/)
+  t.equal(source.path?.at(-1), 'x', 'it stands for a directory of that name')
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  t.strictSame(await source.archive?.(), { name: source.name, bytes: bytes.length, sha256 }, 'and is known as it was whole')
+  await source.close?.()
+  const broken = await archiveSource(parts.slice(0, 2))
+  const listed = await broken.folders('')
+  t.match('objects' in listed && listed.objects, [{ kind: 'unreadable', reason: 'damaged-archive' }], 'without its last parts')
+  await broken.close?.()
 })
 
 t.test('a part of an export that may be of any bucket excuses nothing that it has not, nor in the bucket itself', async (t) => {
