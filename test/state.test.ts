@@ -192,10 +192,12 @@ t.test('log files are packed by folder: the state is small, and as good as it wa
   const all = await run({ ...NIGHT, recheck: 1, end: true })
   t.equal(all.results, third.results)
   t.ok(all.reads >= logFiles.length - 1)
+  for (const recheck of [1, 1, 0]) await run({ ...NIGHT, recheck, end: true })
   const last = await run(NIGHT)
   t.equal(last.results, third.results)
-  t.match(last.use, { number: 6, carriedOver: { logFiles: logFiles.length - 1 } })
-  t.ok(statSync(path).size < journal.length * 0.8, 'what is read again is packed again')
+  t.match(last.use, { number: 9, carriedOver: { logFiles: logFiles.length - 1 } })
+  t.equal(last.use?.carriedOver.oldestRead, last.use?.carriedOver.newestRead, 'of each what was read last')
+  t.ok(statSync(path).size < packed * 1.9, `${statSync(path).size}: what is read again replaces what was known`)
 })
 
 /** The library asks the SDK, and that the environment. */

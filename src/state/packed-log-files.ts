@@ -50,17 +50,37 @@ export class PackWriter {
     this.#rows.push(row)
   }
 
-  get size(): number {
-    return this.#rows.length
+  records(): Generator<PackRecord> {
+    return packed(this.#folder, this.#run, this.#rows)
   }
+}
 
-  *records(): Generator<PackRecord> {
-    this.#rows.sort(Buffer.compare)
-    for (let at = 0; at < this.#rows.length; at += MOST_ROWS) {
-      const objects = Buffer.concat(this.#rows.slice(at, at + MOST_ROWS)).toString('base64')
-      yield { kind: 'log-files', folder: this.#folder, run: this.#run, objects }
+function* packed(folder: string, run: number, rows: Buffer[]): Generator<PackRecord> {
+  rows.sort(Buffer.compare)
+  for (let at = 0; at < rows.length; at += MOST_ROWS)
+    yield { kind: 'log-files', folder, run, objects: Buffer.concat(rows.slice(at, at + MOST_ROWS)).toString('base64') }
+}
+
+/** Of one folder, the oldest first: of what several runs read, what the newest one found. */
+export function* mergePacks(records: readonly PackRecord[]): Generator<PackRecord> {
+  const [first] = records
+  if (first === undefined) return
+  const newest = new Map<string, { readonly run: number; readonly row: Buffer }>()
+  for (const { run, objects } of records) {
+    const bytes = Buffer.from(objects, 'base64')
+    for (let at = 0; at + ROW_BYTES <= bytes.length; at += ROW_BYTES) {
+      const row = bytes.subarray(at, at + ROW_BYTES)
+      const id = row.toString('latin1', 0, ID_BYTES)
+      if ((newest.get(id)?.run ?? 0) <= run) newest.set(id, { run, row })
     }
   }
+  const byRun = new Map<number, Buffer[]>()
+  for (const { run, row } of newest.values()) {
+    const rows = byRun.get(run)
+    if (rows === undefined) byRun.set(run, [row])
+    else rows.push(row)
+  }
+  for (const [run, rows] of [...byRun].sort(([a], [b]) => a - b)) yield* packed(first.folder, run, rows)
 }
 
 /** How many log files a record has. */

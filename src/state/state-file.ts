@@ -7,9 +7,17 @@ import type { DigestToKeep, IdentifiedObject, KeptDigest, RunState } from '../en
 import type { Carried } from '../engine/whole-body.js'
 import { VerifyTrailError } from '../errors.js'
 import { Journal, type Line } from './journal.js'
-import { type Facts, folderOf, Pack, PackWriter, packedId, rowsOf } from './packed-log-files.js'
+import { type Facts, folderOf, mergePacks, Pack, PackWriter, packedId, rowsOf } from './packed-log-files.js'
 import { lockState } from './state-lock.js'
-import { type Binding, differences, type FileRecord, parseRecord, type RunRecord, type StateRecord } from './state-records.js'
+import {
+  type Binding,
+  differences,
+  type FileRecord,
+  type PackRecord,
+  parseRecord,
+  type RunRecord,
+  type StateRecord,
+} from './state-records.js'
 
 export interface StateOptions {
   readonly path: string
@@ -84,7 +92,7 @@ class Known {
       const name = nameOf({ kind: 'folder', name: record.folder })
       const packs = this.packs.get(name)
       if (packs === undefined) this.packs.set(name, [{ run: record.run, line }])
-      else packs.push({ run: record.run, line })
+      else packs.splice(packs.findLastIndex(({ run }) => run <= record.run) + 1, 0, { run: record.run, line })
     } else {
       const fact = record.kind === 'log-file' ? factOf(record) : undefined
       // They are packed first, and then read once more.
@@ -352,9 +360,21 @@ async function compact(path: string, key: Uint8Array | undefined, journal: Journ
       if (record.kind === 'log-file') {
         pack(record)
         if (held >= ROWS_HELD) await flush()
+      } else if (record.kind === 'log-files') {
+        const { length = 0 } = known.packs.get(nameOf({ kind: 'folder', name: record.folder })) ?? []
+        if (length === 1) await next.append(record)
       } else if (record.kind !== 'digest' || known.objects.get(nameOf(record))?.line.offset === line.offset)
         await next.append(record)
     })
+    for (const kept of known.packs.values()) {
+      if (kept.length === 1) continue
+      const records: PackRecord[] = []
+      for (const { line } of kept) {
+        const record = parseRecord(await journal.readAgain(line))
+        if (record?.kind === 'log-files') records.push(record)
+      }
+      for (const record of mergePacks(records)) await next.append(record)
+    }
     await flush()
   } finally {
     await next.close()
