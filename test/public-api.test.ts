@@ -30,6 +30,7 @@ t.test('the package has two doors', async (t) => {
     'VerifyTrailError',
     'archiveSource',
     'asffReport',
+    'bordersOfPlan',
     'coverageCsv',
     'dataToSign',
     'directorySource',
