@@ -115,20 +115,26 @@ function addMonths(open: Open, part: Part, { name, digestsSha256, from, to, chai
     )
   open.isWhole &&= open.to === from
   open.to = to
-  open.chains = open.chains.map((chain, i) => joined(chain, part.summary.chains[i] ?? chain, part))
+  open.chains = open.chains.map((chain, i) => joined(chain, part.summary.chains[i], part))
 }
 
-function joined(chain: ChainSummary, more: ChainSummary, part: Part): ChainSummary {
-  const { verdict, logFiles, coverage, ...same } = chain
-  const { verdict: _, logFiles: others, coverage: hours, ...alike } = more
-  if (stringify(same) !== stringify(alike))
+function joined(chain: ChainSummary, more: ChainSummary | undefined, part: Part): ChainSummary {
+  if (more === undefined || !isSaidAlike(chain, more))
     throw new VerifyTrailError(
       'ERR_MERGE',
       `the reports cannot be merged: what ${part.name} says of the trail ${chain.trail} is not what the shard before it says`,
     )
+  const { logFiles, coverage } = chain
   const counts: LogFileCounts = noLogFiles()
-  for (const status of Object.keys(counts) as (keyof LogFileCounts)[]) counts[status] = logFiles[status] + others[status]
-  return { ...same, verdict: worstVerdict(verdict, more.verdict), logFiles: counts, coverage: joinCoverage(coverage, hours) }
+  for (const status of Object.keys(counts) as (keyof LogFileCounts)[]) counts[status] = logFiles[status] + more.logFiles[status]
+  const verdict = worstVerdict(chain.verdict, more.verdict)
+  return { ...chain, verdict, logFiles: counts, coverage: joinCoverage(coverage, more.coverage) }
+}
+
+/** In all that does not depend on log files. */
+function isSaidAlike(chain: ChainSummary, more: ChainSummary): boolean {
+  const [a, b] = [chain, more].map(({ verdict: _, logFiles: __, coverage: ___, ...same }) => stringify(same))
+  return a === b
 }
 
 /** Not all of its log files were checked: no hour of it is proven. */
