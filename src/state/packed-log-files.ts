@@ -3,7 +3,9 @@
  * for. An object is found by the SHA-256 of its name and identity: what is not exactly the object that was read is not found.
  */
 import { createHash } from 'node:crypto'
-import type { FileRecord, PackRecord } from './state-records.js'
+import { VerifyTrailError } from '../errors.js'
+import type { Journal, Line } from './journal.js'
+import { type FileRecord, type PackRecord, parseRecord } from './state-records.js'
 
 /** The first half of that SHA-256: two objects of one half do not occur. */
 const ID_BYTES = 16
@@ -17,6 +19,8 @@ const GZIP = 1
 const LIVE = 2
 /** Packs of one record: its line stays short. */
 const MOST_ROWS = 50_000
+/** Of packs that were asked for. */
+const BYTES_HELD = 32 * 1024 * 1024
 
 export type Facts = Pick<FileRecord, 'gzip' | 'live' | 'sha256' | 'bytesRead' | 'bytesInflated'>
 
@@ -128,5 +132,43 @@ export class Pack {
     if (this.#counted.has(row)) return false
     this.#counted.add(row)
     return true
+  }
+}
+
+/** The packs that were asked for lately, read where they lie in the journal. */
+export class PackShelf {
+  readonly #journal: Journal
+  /** By where they lie; the last one that was asked for last. */
+  readonly #packs = new Map<number, Promise<Pack> | Pack>()
+  #bytes = 0
+
+  constructor(journal: Journal) {
+    this.#journal = journal
+  }
+
+  at(line: Line): Promise<Pack> | Pack {
+    const held = this.#packs.get(line.offset)
+    if (held !== undefined) {
+      this.#packs.delete(line.offset)
+      this.#packs.set(line.offset, held)
+      return held
+    }
+    const reading = this.#read(line)
+    this.#packs.set(line.offset, reading)
+    return reading
+  }
+
+  async #read(line: Line): Promise<Pack> {
+    const record = parseRecord(await this.#journal.readAgain(line))
+    if (record?.kind !== 'log-files') throw new VerifyTrailError('ERR_STATE', 'the state file was edited while it was in use')
+    const pack = new Pack(record)
+    this.#packs.set(line.offset, pack)
+    this.#bytes += pack.bytes.length
+    for (const [offset, oldest] of this.#packs) {
+      if (this.#bytes <= BYTES_HELD || oldest instanceof Promise || oldest === pack) break
+      this.#packs.delete(offset)
+      this.#bytes -= oldest.bytes.length
+    }
+    return pack
   }
 }

@@ -1,23 +1,15 @@
 /** The state of `--state FILE`: a journal of what was read of which object, for a run that goes on, and for the next ones. */
 import { createHash, randomBytes } from 'node:crypto'
-import { rename, rm } from 'node:fs/promises'
 import type { CopyFact } from '../core/judge-log-file.js'
 import type { CarriedOver, StateUse } from '../core/results.js'
 import type { DigestToKeep, IdentifiedObject, KeptDigest, RunState } from '../engine/run-state.js'
 import type { Carried } from '../engine/whole-body.js'
 import { VerifyTrailError } from '../errors.js'
-import { Journal, type Line } from './journal.js'
-import { type Facts, folderOf, mergePacks, Pack, PackWriter, packedId, rowsOf } from './packed-log-files.js'
+import type { Journal } from './journal.js'
+import { compact, factOf, type Kept, type Known, nameOf, readKnown } from './known-objects.js'
+import { folderOf, type Pack, PackShelf, packedId } from './packed-log-files.js'
 import { lockState } from './state-lock.js'
-import {
-  type Binding,
-  differences,
-  type FileRecord,
-  type PackRecord,
-  parseRecord,
-  type RunRecord,
-  type StateRecord,
-} from './state-records.js'
+import { type Binding, differences, parseRecord, type RunRecord, type StateRecord } from './state-records.js'
 
 export interface StateOptions {
   readonly path: string
@@ -33,74 +25,6 @@ export interface StateOptions {
 
 /** Digests of more are read again. */
 const MOST_DIGEST = 1024 * 1024
-/** Log files with a line of their own: when the next run begins, more than these are packed by folder. */
-const LOOSE_ENOUGH = 1000
-/** A tenth of all at most: so that the file is not written anew for a few. */
-const LOOSE_SHARE = 0.1
-/** While that is done, so many are held. */
-const ROWS_HELD = 200_000
-/** Of packs that were asked for. */
-const PACK_BYTES_HELD = 32 * 1024 * 1024
-
-/** What is known of an object; of a digest, where its line is. */
-interface Kept {
-  readonly identity: string
-  readonly run: number
-  readonly line: Line
-  readonly fact: CopyFact | undefined
-  counted: boolean
-}
-
-/** Where the log files of a folder are that one run read. */
-interface KeptPack {
-  readonly run: number
-  readonly line: Line
-}
-
-/** What a journal says, as far as it was read. */
-class Known {
-  binding: Binding | undefined
-  readonly runs: RunRecord[] = []
-  ended = true
-  previousReportSha256: string | null = null
-  /** Digests, and log files that have a line of their own. */
-  readonly objects = new Map<string, Kept>()
-  /** By folder, the newest last. */
-  readonly packs = new Map<string, KeptPack[]>()
-  lines = 0
-  looseLogFiles = 0
-  packedLogFiles = 0
-
-  /** Whether what is still of use takes much less. */
-  get isWorthCompacting(): boolean {
-    const { lines, objects, packs, runs, looseLogFiles: loose, packedLogFiles: packed } = this
-    if (loose > LOOSE_ENOUGH && loose > LOOSE_SHARE * packed) return true
-    return this.ended && lines > 2 * (objects.size + packs.size) + 3 * runs.length + 1000
-  }
-
-  add(record: StateRecord, line: Line): void {
-    this.lines++
-    if (record.kind === 'state') this.binding = record.binding
-    else if (record.kind === 'run') {
-      this.runs.push(record)
-      this.ended = false
-    } else if (record.kind === 'end') {
-      this.ended = true
-      this.previousReportSha256 = record.reportSha256
-    } else if (record.kind === 'log-files') {
-      this.packedLogFiles += rowsOf(record)
-      const name = nameOf({ kind: 'folder', name: record.folder })
-      const packs = this.packs.get(name)
-      if (packs === undefined) this.packs.set(name, [{ run: record.run, line }])
-      else packs.splice(packs.findLastIndex(({ run }) => run <= record.run) + 1, 0, { run: record.run, line })
-    } else {
-      const fact = record.kind === 'log-file' ? factOf(record) : undefined
-      // They are packed first, and then read once more.
-      if (fact !== undefined && ++this.looseLogFiles > ROWS_HELD) return
-      this.objects.set(nameOf(record), { identity: record.identity, run: record.run, line, fact, counted: false })
-    }
-  }
-}
 
 export class StateFile implements RunState {
   /** What the run takes as now. */
@@ -111,15 +35,14 @@ export class StateFile implements RunState {
   readonly #keyed: boolean
   readonly #unlock: () => Promise<void>
   readonly #carried = { digests: 0, logFiles: 0, bytes: 0, oldest: Number.POSITIVE_INFINITY, newest: 0 }
-  /** The packs that were asked for, the last one last. */
-  readonly #packs = new Map<number, Promise<Pack> | Pack>()
-  #packBytes = 0
+  readonly #packs: PackShelf
   #failure: unknown
 
   private constructor(journal: Journal, known: Known, run: RunRecord, keyed: boolean, unlock: () => Promise<void>) {
     this.#keyed = keyed
     this.#unlock = unlock
     this.#journal = journal
+    this.#packs = new PackShelf(journal)
     this.#known = known
     this.#run = run
     this.now = new Date(run.now)
@@ -138,7 +61,7 @@ export class StateFile implements RunState {
 
   static async #openLocked(options: StateOptions, unlock: () => Promise<void>): Promise<StateFile> {
     const { path, key, binding } = options
-    let { journal, known } = await read(path, key)
+    let { journal, known } = await readKnown(path, key)
     const opened = (run: RunRecord): StateFile => new StateFile(journal, known, run, key !== undefined, unlock)
     try {
       if (known.binding === undefined) await journal.append({ kind: 'state', form: 1, binding })
@@ -146,7 +69,7 @@ export class StateFile implements RunState {
       if (known.isWorthCompacting) {
         await compact(path, key, journal, known)
         await journal.close()
-        ;({ journal, known } = await read(path, key))
+        ;({ journal, known } = await readKnown(path, key))
       }
       const last = known.runs.at(-1)
       if (last !== undefined && !known.ended) {
@@ -176,7 +99,7 @@ export class StateFile implements RunState {
     const packs = this.#known.packs.get(nameOf({ kind: 'folder', name: folderOf(name) }))
     const usable = packs?.filter(({ run }) => this.#isUsable(nameOf({ kind: 'log-file', name }), run, object)) ?? []
     if (usable.length === 0) return undefined
-    const opened = usable.map(({ line }) => this.#pack(line))
+    const opened = usable.map(({ line }) => this.#packs.at(line))
     const find = (all: readonly Pack[]): CopyFact | undefined => {
       const id = packedId(name, object.identity)
       for (let at = all.length - 1; at >= 0; at--) {
@@ -193,32 +116,6 @@ export class StateFile implements RunState {
       return undefined
     }
     return opened.some((pack) => pack instanceof Promise) ? Promise.all(opened).then(find) : find(opened as Pack[])
-  }
-
-  #pack(line: Line): Promise<Pack> | Pack {
-    const held = this.#packs.get(line.offset)
-    if (held !== undefined) {
-      this.#packs.delete(line.offset)
-      this.#packs.set(line.offset, held)
-      return held
-    }
-    const reading = this.#readPack(line)
-    this.#packs.set(line.offset, reading)
-    return reading
-  }
-
-  async #readPack(line: Line): Promise<Pack> {
-    const record = parseRecord(await this.#journal.readAgain(line))
-    if (record?.kind !== 'log-files') throw new VerifyTrailError('ERR_STATE', 'the state file was edited while it was in use')
-    const pack = new Pack(record)
-    this.#packs.set(line.offset, pack)
-    this.#packBytes += pack.bytes.length
-    for (const [offset, oldest] of this.#packs) {
-      if (this.#packBytes <= PACK_BYTES_HELD || oldest instanceof Promise || oldest === pack) break
-      this.#packs.delete(offset)
-      this.#packBytes -= oldest.bytes.length
-    }
-    return pack
   }
 
   keepLogFile({ source, key, identity }: IdentifiedObject, fact: CopyFact): void {
@@ -320,68 +217,6 @@ export class StateFile implements RunState {
   }
 }
 
-async function read(path: string, key: Uint8Array | undefined): Promise<{ journal: Journal; known: Known }> {
-  const known = new Known()
-  const journal = await Journal.open(path, key, (value, line) => {
-    const record = parseRecord(value)
-    if (record === undefined || (known.lines === 0) !== (record.kind === 'state'))
-      throw new VerifyTrailError('ERR_STATE', `'${path}' is no state file of this version`)
-    known.add(record, line)
-  })
-  return { journal, known }
-}
-
-/** Writes what is still of use anew: the newest record of each digest, all runs, and log files packed by folder. */
-async function compact(path: string, key: Uint8Array | undefined, journal: Journal, known: Known): Promise<void> {
-  const written = `${path}.new`
-  await rm(written, { force: true })
-  const next = await Journal.open(written, key, () => undefined)
-  const packs = new Map<string, PackWriter>()
-  let held = 0
-  const pack = (record: FileRecord): void => {
-    const name = `${record.run}\n${folderOf(record.name)}`
-    let writer = packs.get(name)
-    if (writer === undefined) {
-      writer = new PackWriter(record)
-      packs.set(name, writer)
-    }
-    writer.add(record)
-    held++
-  }
-  const flush = async (): Promise<void> => {
-    for (const writer of packs.values()) for (const record of writer.records()) await next.append(record)
-    packs.clear()
-    held = 0
-  }
-  try {
-    await journal.replay(async (value, line) => {
-      const record = parseRecord(value)
-      if (record === undefined) return
-      if (record.kind === 'log-file') {
-        pack(record)
-        if (held >= ROWS_HELD) await flush()
-      } else if (record.kind === 'log-files') {
-        const { length = 0 } = known.packs.get(nameOf({ kind: 'folder', name: record.folder })) ?? []
-        if (length === 1) await next.append(record)
-      } else if (record.kind !== 'digest' || known.objects.get(nameOf(record))?.line.offset === line.offset)
-        await next.append(record)
-    })
-    for (const kept of known.packs.values()) {
-      if (kept.length === 1) continue
-      const records: PackRecord[] = []
-      for (const { line } of kept) {
-        const record = parseRecord(await journal.readAgain(line))
-        if (record?.kind === 'log-files') records.push(record)
-      }
-      for (const record of mergePacks(records)) await next.append(record)
-    }
-    await flush()
-  } finally {
-    await next.close()
-  }
-  await rename(written, path)
-}
-
 function newRun({ runs, previousReportSha256 }: Known, { asOf, recheck = 0 }: StateOptions): RunRecord {
   const startedAt = new Date().toISOString()
   const seed = randomBytes(16).toString('hex')
@@ -410,14 +245,4 @@ function refuse(path: string, why: string): never {
 /** No key of one source is a name in another: `s3://b` and `s3://b/p` may be given together. */
 function objectName(source: string, key: string): string {
   return `${source}\n${key}`
-}
-
-/** Names are long, and there are many. */
-function nameOf({ kind, name }: { readonly kind: string; readonly name: string }): string {
-  return createHash('sha256').update(`${kind}\n${name}`).digest().toString('latin1', 0, 20)
-}
-
-function factOf({ gzip, live, sha256, bytesRead, bytesInflated }: Facts): CopyFact {
-  const measurement = { kind: 'measured', gzip, sha256, bytesRead, bytesInflated, trailing: null, damage: null } as const
-  return { kind: 'measured', live, measurement }
 }

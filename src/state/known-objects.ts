@@ -1,0 +1,146 @@
+/** What a state says: read from its journal, and written anew where what is still of use is much less. */
+import { createHash } from 'node:crypto'
+import { rename, rm } from 'node:fs/promises'
+import type { CopyFact } from '../core/judge-log-file.js'
+import { VerifyTrailError } from '../errors.js'
+import { Journal, type Line } from './journal.js'
+import { type Facts, folderOf, mergePacks, PackWriter, rowsOf } from './packed-log-files.js'
+import { type Binding, type FileRecord, type PackRecord, parseRecord, type RunRecord, type StateRecord } from './state-records.js'
+
+/** Log files with a line of their own: when the next run begins, more than these are packed by folder. */
+const LOOSE_ENOUGH = 1000
+/** A tenth of all at most: so that the file is not written anew for a few. */
+const LOOSE_SHARE = 0.1
+/** While that is done, so many are held. */
+const ROWS_HELD = 200_000
+/** What is known of an object; of a digest, where its line is. */
+export interface Kept {
+  readonly identity: string
+  readonly run: number
+  readonly line: Line
+  readonly fact: CopyFact | undefined
+  counted: boolean
+}
+
+/** Where the log files of a folder are that one run read. */
+export interface KeptPack {
+  readonly run: number
+  readonly line: Line
+}
+
+/** What a journal says, as far as it was read. */
+export class Known {
+  binding: Binding | undefined
+  readonly runs: RunRecord[] = []
+  ended = true
+  previousReportSha256: string | null = null
+  /** Digests, and log files that have a line of their own. */
+  readonly objects: Map<string, Kept> = new Map()
+  /** By folder, the newest last. */
+  readonly packs: Map<string, KeptPack[]> = new Map()
+  lines = 0
+  looseLogFiles = 0
+  packedLogFiles = 0
+
+  /** Whether what is still of use takes much less. */
+  get isWorthCompacting(): boolean {
+    const { lines, objects, packs, runs, looseLogFiles: loose, packedLogFiles: packed } = this
+    if (loose > LOOSE_ENOUGH && loose > LOOSE_SHARE * packed) return true
+    return this.ended && lines > 2 * (objects.size + packs.size) + 3 * runs.length + 1000
+  }
+
+  add(record: StateRecord, line: Line): void {
+    this.lines++
+    if (record.kind === 'state') this.binding = record.binding
+    else if (record.kind === 'run') {
+      this.runs.push(record)
+      this.ended = false
+    } else if (record.kind === 'end') {
+      this.ended = true
+      this.previousReportSha256 = record.reportSha256
+    } else if (record.kind === 'log-files') {
+      this.packedLogFiles += rowsOf(record)
+      const name = nameOf({ kind: 'folder', name: record.folder })
+      const packs = this.packs.get(name)
+      if (packs === undefined) this.packs.set(name, [{ run: record.run, line }])
+      else packs.splice(packs.findLastIndex(({ run }) => run <= record.run) + 1, 0, { run: record.run, line })
+    } else {
+      const fact = record.kind === 'log-file' ? factOf(record) : undefined
+      // They are packed first, and then read once more.
+      if (fact !== undefined && ++this.looseLogFiles > ROWS_HELD) return
+      this.objects.set(nameOf(record), { identity: record.identity, run: record.run, line, fact, counted: false })
+    }
+  }
+}
+
+export async function readKnown(path: string, key: Uint8Array | undefined): Promise<{ journal: Journal; known: Known }> {
+  const known = new Known()
+  const journal = await Journal.open(path, key, (value, line) => {
+    const record = parseRecord(value)
+    if (record === undefined || (known.lines === 0) !== (record.kind === 'state'))
+      throw new VerifyTrailError('ERR_STATE', `'${path}' is no state file of this version`)
+    known.add(record, line)
+  })
+  return { journal, known }
+}
+
+/** Writes what is still of use anew: the newest record of each digest, all runs, and log files packed by folder. */
+export async function compact(path: string, key: Uint8Array | undefined, journal: Journal, known: Known): Promise<void> {
+  const written = `${path}.new`
+  await rm(written, { force: true })
+  const next = await Journal.open(written, key, () => undefined)
+  const packs = new Map<string, PackWriter>()
+  let held = 0
+  const pack = (record: FileRecord): void => {
+    const name = `${record.run}\n${folderOf(record.name)}`
+    let writer = packs.get(name)
+    if (writer === undefined) {
+      writer = new PackWriter(record)
+      packs.set(name, writer)
+    }
+    writer.add(record)
+    held++
+  }
+  const flush = async (): Promise<void> => {
+    for (const writer of packs.values()) for (const record of writer.records()) await next.append(record)
+    packs.clear()
+    held = 0
+  }
+  try {
+    await journal.replay(async (value, line) => {
+      const record = parseRecord(value)
+      if (record === undefined) return
+      if (record.kind === 'log-file') {
+        pack(record)
+        if (held >= ROWS_HELD) await flush()
+      } else if (record.kind === 'log-files') {
+        const { length = 0 } = known.packs.get(nameOf({ kind: 'folder', name: record.folder })) ?? []
+        if (length === 1) await next.append(record)
+      } else if (record.kind !== 'digest' || known.objects.get(nameOf(record))?.line.offset === line.offset)
+        await next.append(record)
+    })
+    for (const kept of known.packs.values()) {
+      if (kept.length === 1) continue
+      const records: PackRecord[] = []
+      for (const { line } of kept) {
+        const record = parseRecord(await journal.readAgain(line))
+        if (record?.kind === 'log-files') records.push(record)
+      }
+      for (const record of mergePacks(records)) await next.append(record)
+    }
+    await flush()
+  } finally {
+    await next.close()
+  }
+  await rename(written, path)
+}
+
+/** Names are long, and there are many. */
+export function nameOf({ kind, name }: { readonly kind: string; readonly name: string }): string {
+  return createHash('sha256').update(`${kind}\n${name}`).digest().toString('latin1', 0, 20)
+}
+
+export function factOf({ gzip, live, sha256, bytesRead, bytesInflated }: Facts): CopyFact {
+  const measurement = { kind: 'measured', gzip, sha256, bytesRead, bytesInflated, trailing: null, damage: null } as const
+  return { kind: 'measured', live, measurement }
+}
