@@ -5,6 +5,7 @@ import { Writable } from 'node:stream'
 import fc from 'fast-check'
 import t, { type Test as Tap } from 'tap'
 import { generate } from '../bench/generated-source.js'
+import { isIn, monthOfKey } from '../src/engine/months.js'
 import { bordersOf, compareBorders, scopeName, takeShard } from '../src/engine/shard.js'
 import {
   bordersOfPlan,
@@ -394,6 +395,31 @@ t.test('the command', async (t) => {
   const noPlan = await verifyTrailCommand([...evidence, ...asOf, '--shard', '2/2', '--plan', plan])
   t.equal(noPlan.code, 2)
   t.match(noPlan.stderr, /is no plan: make it with verify-trail plan/)
+})
+
+t.test('folders that are no months have no part of their own, and are in one', async (t) => {
+  const folder = 'AWSLogs/111122223333/CloudTrail/us-east-1/'
+  const places = ['2026/02/01', '2026/03/01', '2026/13/01', '0000/00', '2026/3/4', 'x', '2026/02/31', '2026/03/x/y']
+  const keys = places.map((place) => `${folder}${place}/a.json.gz`)
+  const objects = new Map(keys.map((key) => [key, Buffer.from('x')]))
+  const sources = [memorySource({ name: 'export', bucket: 'b', objects })]
+  const { scopes } = await planTrail({ sources })
+  t.strictSame(
+    scopes[0]?.months.map(({ month, objects: count }) => [month, count]),
+    [
+      ['2026-02', 2],
+      ['2026-03', 2],
+    ],
+  )
+  const parts = [
+    { from: null, to: '2026-02' },
+    { from: '2026-02', to: '2026-03' },
+    { from: '2026-03', to: null },
+  ]
+  for (const key of keys)
+    t.equal(parts.filter((part) => isIn(part, monthOfKey(key) ?? 'none')).length, 1, `${key} is in one of the parts`)
+  t.equal(monthOfKey(`AWSLogs/x/${folder}2026/02/01/a`), undefined, 'what may be read in two ways is not split')
+  t.equal(monthOfKey('p/AWSLogs/o-aaaabbbbcc/111122223333/CloudTrail/us-east-1/2026/02/01/a'), '2026-02')
 })
 
 t.test('a plan says what a run would read, and reads nothing', async (t) => {

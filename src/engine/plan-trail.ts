@@ -9,7 +9,7 @@ import { DigestListings, digestDays, floorDay, type NamedDigest } from './digest
 import type { Scope, ScopePart } from './discover.js'
 import { find } from './find.js'
 import { mapInOrder } from './in-order.js'
-import { monthBelow } from './months.js'
+import { isMonth, monthBelow } from './months.js'
 import { type ResolvedOptions, resolveOptions, type VerifyTrailOptions } from './options.js'
 import { bordersOf, compareBorders, scopeName, type Weighed } from './shard.js'
 
@@ -238,11 +238,10 @@ class Months {
     return count
   }
 
-  /** None where there is one: it is all. */
+  /** Real months; none where there is one: it is all. */
   get planned(): PlannedMonth[] {
-    this.#counts.delete('')
-    if (this.#counts.size < 2) return []
-    return [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([month, { planned }]) => ({ month, ...planned }))
+    const months = [...this.#counts].filter(([month]) => isMonth(month)).sort(([a], [b]) => (a < b ? -1 : 1))
+    return months.length < 2 ? [] : months.map(([month, { planned }]) => ({ month, ...planned }))
   }
 }
 
