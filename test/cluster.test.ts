@@ -216,9 +216,43 @@ t.test('a worker with other keys, another source, another version', REDIS, async
     t.equal(code, 2, name)
     t.match(stderr, message, name)
   }
+  const elsewhere = ['--redis', url, '--results', join(folder, 'elsewhere'), '--run', run]
+  const lost = await verifyTrailCommand(['cluster', 'work', ...evidence, ...elsewhere])
+  t.equal(lost.code, 2)
+  t.match(lost.stderr, /elsewhere holds no run \w+: give the results that it was submitted with/)
   const { code } = await verifyTrailCommand(['cluster', 'work', ...evidence, ...common, '--run', run])
   t.equal(code, 0, 'the right one does it all')
   t.equal((await verifyTrailCommand(['cluster', 'merge', '--run', run, '--results', results])).code, 1)
+})
+
+t.test('two runs at once in one Redis, each with workers and results of its own', REDIS, async (t) => {
+  const folder = t.testdir()
+  const worked = async (name: string, time: string): Promise<void> => {
+    const common = ['--redis', url, '--results', join(folder, name)]
+    const run = await submitted([...evidence, ...common, '--shards', '3', '--as-of', time])
+    const { code, stderr } = await verifyTrailCommand(['cluster', 'work', ...evidence, ...common, '--run', run])
+    t.equal(code, 0, stderr)
+    const merged = await verifyTrailCommand(['cluster', 'merge', '--run', run, '--results', join(folder, name), '-q'])
+    t.match(merged.stdout, /^INVALID: LOG_FILE_MISSING 1, /, 'as one process says, and no shard failed')
+  }
+  await Promise.all([worked('one', '2026-04-03'), worked('other', '2026-04-04')])
+})
+
+t.test('a worker stops, whether Redis is there or not', REDIS, async (t) => {
+  const results = join(t.testdir(), 'results')
+  const away = await TestRedis.start()
+  const stopped = verifyTrailCommand(
+    ['cluster', 'work', ...evidence, '--redis', `redis://127.0.0.1:${away.port}`, '--results', results],
+    {
+      started: (child) => {
+        setTimeout(() => void away.kill(), 1500)
+        setTimeout(() => child.kill('SIGTERM'), 3000)
+      },
+    },
+  )
+  const { code, stderr } = await stopped
+  t.equal(code, 0, stderr)
+  t.match(stderr, /trying again/)
 })
 
 const REQUEST: RunRequest = {

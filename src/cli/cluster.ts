@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { directoryResults } from '../cluster/directory-results.js'
 import type { RedisOptions } from '../cluster/redis.js'
-import { type Results, reportName, requestName } from '../cluster/results.js'
+import { named, type Results, reportName, requestName } from '../cluster/results.js'
 import { RunQueue } from '../cluster/run-queue.js'
 import { formatRequest, RUN_ID, type RunRequest, runIdOf } from '../cluster/run-request.js'
 import { outcomesOf, readRequest } from '../cluster/shard-work.js'
@@ -117,9 +117,9 @@ function redisOf({ redis, redisCa, redisPrefix }: RedisFlags, { environment }: C
 }
 
 async function openResults(place: string, aws: { readonly endpointUrl?: string; readonly profile?: string }): Promise<Results> {
-  if (!isS3Url(place)) return directoryResults(resolve(place))
+  if (!isS3Url(place)) return named(directoryResults(resolve(place)))
   const { s3Results } = await import('../cluster/s3-results.js')
-  return s3Results(place, given({ endpointUrl: aws.endpointUrl, profile: aws.profile }))
+  return named(await s3Results(place, given({ endpointUrl: aws.endpointUrl, profile: aws.profile })))
 }
 
 async function workOn(command: WorkCommand, console: Console): Promise<ExitCode> {

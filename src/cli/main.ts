@@ -4,6 +4,7 @@ import { escapeTerminal } from '../reports/escape.js'
 import { VERSION } from '../version.js'
 import { keepHeapSmall } from './heap.js'
 
+const LINGER_MS = 1000
 const words = process.argv.slice(2)
 if (words.length === 1 && words[0] === '--version') process.stdout.write(`${VERSION}\n`)
 else await main()
@@ -23,7 +24,10 @@ async function main(): Promise<void> {
   process.stdout.on('error', () => undefined)
   const { runCommandLine } = await import('./run.js')
   const { stdout, stderr, env: environment } = process
-  process.exitCode = await runCommandLine(words, { stdout, stderr, environment, logJson, interrupted: interruption() })
+  const interrupted = interruption()
+  process.exitCode = await runCommandLine(words, { stdout, stderr, environment, logJson, interrupted })
+  // BullMQ tries a Redis that went away for ever, though nobody waits for it any more.
+  if (interrupted.aborted && words[0] === 'cluster') setTimeout(() => process.exit(), LINGER_MS).unref()
 }
 
 /** Known before the command line is: what is wrong with that is said so too. */

@@ -1,5 +1,6 @@
 /** `--state FILE`: opened for one run, and ended when its reports are written. */
 import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { VerifyTrailError } from '../errors.js'
 import { StateFile } from '../state/state-file.js'
 import { VERSION } from '../version.js'
@@ -7,6 +8,7 @@ import type { VerifyCommand } from './arguments.js'
 import { type Console, messageOf } from './console.js'
 import { hashOfFile, hashOfFiles } from './hash-files.js'
 import { packageSha256 } from './package-hash.js'
+import { isS3Url } from './sources.js'
 
 /** Shorter keys are guessed. */
 const LEAST_KEY = 16
@@ -50,7 +52,7 @@ async function bindingOf(command: VerifyCommand, environment: Console['environme
   return {
     version: VERSION,
     package: packageSha256() ?? null,
-    source: sources,
+    source: sources.map((source) => (isS3Url(source) || source === '-' ? source : resolve(source))),
     endpoint: endpointUrl ?? environment['AWS_ENDPOINT_URL_S3'] ?? environment['AWS_ENDPOINT_URL'] ?? null,
     profile: profile ?? null,
     startTime: startTime?.toISOString() ?? null,

@@ -25,8 +25,9 @@ export const EXIT_CODES = { valid: 0, invalid: 1, unverified: 3 } as const
 
 /** Runs `verify-trail verify`. Rejects with VerifyTrailError where nothing can be said. */
 export async function runVerify(command: VerifyCommand, console: Console): Promise<ExitCode> {
-  for (const { path } of command.outputs) checkOutput(path, command)
-  if (command.state !== undefined) checkOutput(command.state, command)
+  const { outputs, state } = command
+  for (const { path } of outputs) checkOutput(path, command, state)
+  if (state !== undefined) checkOutput(state, command)
   const seal = command.sign === undefined ? undefined : await Seal.open(command.sign, command.signPassphrase)
   return withEvidence(command, console, async (evidence) =>
     withState(command, console, async (state) => {
@@ -50,11 +51,14 @@ async function withState<T>(
 }
 
 /** A report never takes the place of what it is about, nor becomes a part of it. */
-function checkOutput(path: string, { sources, publicKeys, metadata, expect }: VerifyCommand): void {
+function checkOutput(path: string, command: VerifyCommand, ...more: readonly (string | undefined)[]): void {
+  const { sources, publicKeys, metadata, expect, stateKey, sign, signPassphrase, plan } = command
   const output = resolve(path)
-  const inputs = [publicKeys, metadata, ...expect].filter((input) => input !== undefined)
+  const inputs = [publicKeys, metadata, ...expect, stateKey, sign, signPassphrase, plan, ...more].filter(
+    (input) => input !== undefined,
+  )
   if (inputs.some((input) => resolve(input) === output)) {
-    throw new VerifyTrailError('ERR_INVALID_OPTION', `the report '${path}' would overwrite what was given to the run`)
+    throw new VerifyTrailError('ERR_INVALID_OPTION', `'${path}' would overwrite what was given to the run`)
   }
   const within = sources.filter((source) => !isS3Url(source)).map((source) => relative(resolve(source), output))
   if (within.some((below) => !isAbsolute(below) && below.split(sep)[0] !== '..' && output.split(sep).includes('AWSLogs'))) {

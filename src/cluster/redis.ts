@@ -35,10 +35,11 @@ export async function loadBull(): Promise<Bull> {
 }
 
 /**
- * `patient`: a command waits until Redis is back, as a worker's must; else it fails after some attempts, as someone who looks on
- * expects. Throws ERR_CLUSTER where the options cannot be used.
+ * `patient`: a command waits until Redis is back, as a worker's must, or until this signal; else it fails after some attempts, as someone
+ * who looks on expects. Throws ERR_CLUSTER where the options cannot be used.
  */
-export function connection({ url, password, caFile, prefix = DEFAULT_PREFIX }: RedisOptions, patient: boolean): Connection {
+export function connection({ url, password, caFile, prefix = DEFAULT_PREFIX }: RedisOptions, patient?: AbortSignal): Connection {
+  const isPatient = (): boolean => patient !== undefined && !patient.aborted
   const place = parseUrl(url)
   if (!PREFIX.test(prefix))
     throw new VerifyTrailError(
@@ -58,8 +59,9 @@ export function connection({ url, password, caFile, prefix = DEFAULT_PREFIX }: R
       db: Number(place.pathname.slice(1) || 0),
       ...given,
       ...(place.protocol === 'rediss:' && { tls: caFile === undefined ? {} : { ca: readCa(caFile) } }),
-      maxRetriesPerRequest: patient ? null : ATTEMPTS,
-      retryStrategy: (attempts: number) => (patient || attempts <= ATTEMPTS ? Math.min(attempts * 100, MOST_PAUSE_MS) : null),
+      maxRetriesPerRequest: patient === undefined ? ATTEMPTS : null,
+      retryStrategy: (attempts: number) =>
+        isPatient() || (patient === undefined && attempts <= ATTEMPTS) ? Math.min(attempts * 100, MOST_PAUSE_MS) : null,
     },
   }
 }

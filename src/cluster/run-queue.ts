@@ -72,7 +72,7 @@ export class RunQueue {
 
   static async open(redis: RedisOptions): Promise<RunQueue> {
     const { FlowProducer, Queue } = await loadBull()
-    const options = connection(redis, false)
+    const options = connection(redis)
     const queue = new Queue(QUEUE, options)
     const flows = new FlowProducer(options)
     const opened = new RunQueue(queue, flows, options.prefix)

@@ -2,8 +2,9 @@
 import type { Job, Worker } from 'bullmq'
 import { VerifyTrailError } from '../errors.js'
 import { type Bull, connection, loadBull, type RedisOptions } from './redis.js'
-import { type Results, reportName } from './results.js'
+import { type Results, reportName, requestName } from './results.js'
 import { MOST_DEATHS, QUEUE, shardOf } from './run-queue.js'
+import { RUN_ID } from './run-request.js'
 import { doMerge, doShard, Refused, type ShardProgress, type ShardWork } from './shard-work.js'
 
 export interface WorkOptions {
@@ -24,6 +25,8 @@ const DEFAULT_LOCK_MS = 30_000
 const PROGRESS_EVERY_MS = 2000
 const LOOK_EVERY_MS = 1000
 const GIVEN_BACK_MS = 1000
+/** For a shard in hand to be given back. */
+const CLOSE_MS = 5000
 /** How often, in seconds, Redis is asked where there is nothing to do: what became of others' shards is looked at then. */
 const ASK_EVERY_S = 1
 /** After Redis did not answer. */
@@ -51,7 +54,7 @@ class ClusterWorker {
     this.#options = options
     const { redis, lockDuration = DEFAULT_LOCK_MS } = options
     this.#worker = new bull.Worker(QUEUE, (job, token) => this.#take(job, token), {
-      ...connection(redis, true),
+      ...connection(redis, this.#stop.signal),
       lockDuration,
       stalledInterval: lockDuration,
       maxStalledCount: MOST_DEATHS,
@@ -74,9 +77,17 @@ class ClusterWorker {
     } finally {
       clearInterval(look)
       signal.removeEventListener('abort', stop)
-      await this.#worker.close()
+      await this.#close()
     }
     if (this.#refusal !== undefined) throw new VerifyTrailError('ERR_CLUSTER', this.#refusal)
+  }
+
+  /** What is in hand goes back, as long as Redis takes it: where it does not answer, it is another's once it is missed. */
+  async #close(): Promise<void> {
+    const late = setTimeout(() => void this.#worker.close(true).catch(() => undefined), CLOSE_MS)
+    const given = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS + GIVEN_BACK_MS).unref())
+    await Promise.race([this.#worker.close().catch(() => undefined), given])
+    clearTimeout(late)
   }
 
   #whenStopped(then: () => void): void {
@@ -94,16 +105,32 @@ class ClusterWorker {
   async #take(job: Job, token: string | undefined): Promise<void> {
     try {
       this.#stop.signal.throwIfAborted()
+      await this.#checkRun(job)
       await (job.name === 'merge' ? this.#merge(job) : this.#verify(job))
     } catch (error) {
       if (error instanceof Refused) {
         this.#refusal = error.message
         this.#stop.abort()
-      } else if (!this.#stop.signal.aborted) throw error
+      } else if (!this.#stop.signal.aborted && !(error instanceof OfAnotherRun)) throw error
       // It did not fail, and is soon another's.
       await job.moveToDelayed(Date.now() + GIVEN_BACK_MS, token)
       throw new this.#bull.DelayedError()
     }
+  }
+
+  /** All runs are in one queue: another run's is another worker's, which has its results, keys and sources. */
+  async #checkRun(job: Job): Promise<void> {
+    if (this.#isOfAnotherRun(job)) throw new OfAnotherRun()
+    const { results, until } = this.#options
+    const { run } = Object(job.data)
+    if (typeof run !== 'string' || !RUN_ID.test(run) || (await results.has(requestName(run)))) return
+    if (until === undefined) throw new OfAnotherRun()
+    throw new Refused(`${results.name} holds no run ${run}: give the results that it was submitted with`)
+  }
+
+  #isOfAnotherRun({ data }: Job): boolean {
+    const { until } = this.#options
+    return until !== undefined && Object(data).run !== until
   }
 
   async #verify(job: Job): Promise<void> {
@@ -136,12 +163,14 @@ class ClusterWorker {
     })
     this.#worker.on('active', (job) => {
       this.#isCut = false
-      tell(`${named(job)} begins`)
+      if (!this.#isOfAnotherRun(job)) tell(`${named(job)} begins`)
     })
     this.#worker.on('completed', (job) => tell(`${named(job)} is done`))
     this.#worker.on('failed', (job, error) => tell(`${job === undefined ? 'a shard' : named(job)} failed: ${error.message}`))
   }
 }
+
+class OfAnotherRun extends Error {}
 
 function named({ name, data: given }: Job): string {
   const data = Object(given)

@@ -217,6 +217,7 @@ function summaryOf(first: Part, parts: readonly Part[], totals: RunTotals, { fai
           .at(-1) ?? run.finishedAt,
       commandLine: commandLine ?? run.commandLine,
       metadataFrom: totals.metadataFrom,
+      ...stateOf(runs),
     },
     summary: totals.counts(),
     chains: totals.chains,
@@ -224,6 +225,25 @@ function summaryOf(first: Part, parts: readonly Part[], totals: RunTotals, { fai
     publicKeys: totals.publicKeys,
     notChecked: sentences(parts, first, totals, failed),
   }
+}
+
+/** Of shards that had a state each: what all of them took over. */
+function stateOf(runs: readonly Summary['run'][]): Pick<Summary['run'], 'state'> {
+  const states = runs.flatMap(({ state }) => state ?? [])
+  const [first] = states
+  if (first === undefined) return {}
+  const sum = (of: 'digests' | 'logFiles' | 'bytes'): number => states.reduce((all, { carriedOver }) => all + carriedOver[of], 0)
+  const times = (of: 'oldestRead' | 'newestRead'): string[] => states.flatMap(({ carriedOver }) => carriedOver[of] ?? []).sort()
+  const carriedOver = {
+    digests: sum('digests'),
+    logFiles: sum('logFiles'),
+    bytes: sum('bytes'),
+    oldestRead: times('oldestRead')[0] ?? null,
+    newestRead: times('newestRead').at(-1) ?? null,
+  }
+  const keyed = states.every((state) => state.keyed)
+  // Each has a chain of reports of its own.
+  return { state: { ...first, previousReportSha256: null, carriedOver, keyed } }
 }
 
 function sentences(parts: readonly Part[], first: Part, totals: RunTotals, failed: readonly FailedShard[]): string[] {

@@ -7,7 +7,7 @@ import { ExpectedChains } from '../core/expected-chains.js'
 import { makeFinding } from '../core/finding.js'
 import type { Finding } from '../core/findings.js'
 import { NEVER_SEEN } from '../core/never-seen.js'
-import type { ArchiveIdentity, Result, ShardPart, StateUse, Summary } from '../core/results.js'
+import type { ArchiveIdentity, Result, ShardPart, Summary } from '../core/results.js'
 import { formatTime } from '../core/time.js'
 import { deliveredHours, trailSentences } from '../core/trail-knowledge.js'
 import { VerifyTrailError } from '../errors.js'
@@ -276,7 +276,7 @@ class Verification {
   }
 
   #sentences(shard: ShardPart | undefined): string[] {
-    const { sources, trailKnowledge, state } = this.#options
+    const { sources, trailKnowledge } = this.#options
     const buckets = sources.flatMap(({ bucket }) => bucket ?? [])
     const ofPart = shard === undefined ? [] : shardSentences(shard)
     const ended = !this.interrupted && shard === undefined
@@ -285,24 +285,10 @@ class Verification {
       ...ofPart,
       ...trailSentences(trailKnowledge, buckets),
       ...this.#totals.sentences(ended),
-      ...carriedOverSentence(state?.use()),
       ...ignoredFiles(sources.map(({ ignored = 0 }) => ignored)),
       ...NEVER_SEEN,
     ]
   }
-}
-
-/** What a run says of its state is no proof of its own. */
-function carriedOverSentence(use: StateUse | undefined): string[] {
-  if (use === undefined || use.carriedOver.digests + use.carriedOver.logFiles === 0) return []
-  const { digests, logFiles, oldestRead, newestRead } = use.carriedOver
-  const trust = use.keyed
-    ? 'The state is protected by a key.'
-    : 'The state has no key: whoever can write its file can have it say anything of log files.'
-  const objects = `${logFiles} ${logFiles === 1 ? 'log file' : 'log files'} and ${digests} ${digests === 1 ? 'digest' : 'digests'}`
-  return [
-    `${objects} were not read again: the store lists them unchanged since runs with this state read them, from ${oldestRead} to ${newestRead}. ${trust}`,
-  ]
 }
 
 function wantedOf({ options, range, expected }: Run): Wanted {

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import type { Result, Summary } from '../core/results.js'
+import { carriedOverSentence } from './carried-over.js'
 import { escapeTerminal } from './escape.js'
 import { type FindingGroup, FindingGroups } from './finding-groups.js'
 import { findingLines } from './finding-lines.js'
@@ -54,7 +55,9 @@ function report(summary: Summary, groups: FindingGroups, verbose: boolean, paint
     ),
     ...section(
       'Not checked',
-      [...summary.notChecked, ...keysAsGiven(summary)].map((sentence) => `  - ${escapeTerminal(sentence)}`),
+      [...carriedOverSentence(summary.run.state), ...summary.notChecked, ...keysAsGiven(summary)].map(
+        (sentence) => `  - ${escapeTerminal(sentence)}`,
+      ),
       paint,
     ),
     ...section(

@@ -11,6 +11,7 @@ import { VerifyTrailError } from '../errors.js'
 const MOST_LINE = 16 * 1024 * 1024
 const BLOCK = 256 * 1024
 const NEWLINE = 0x0a
+const BEGINNING = '{"chain":"'
 const START = '0'.repeat(64)
 /** Where a line is, and what it must still be when it is read again. */
 export interface Line {
@@ -46,6 +47,7 @@ export class Journal {
     const file = await open(path, 'a+', 0o600)
     try {
       const journal = new Journal(file, path, key)
+      await journal.#checkBeginning()
       const whole = await journal.replay(onRecord)
       await file.truncate(whole)
       return journal
@@ -53,6 +55,14 @@ export class Journal {
       await file.close()
       throw error
     }
+  }
+
+  /** A file that is something else loses nothing to us. */
+  async #checkBeginning(): Promise<void> {
+    const bytes = Buffer.alloc(BEGINNING.length)
+    const { bytesRead } = await this.#file.read(bytes, 0, bytes.length, 0)
+    if (!BEGINNING.startsWith(bytes.toString('latin1', 0, bytesRead)))
+      throw new VerifyTrailError('ERR_STATE', `'${this.#path}' is no state file: give another name, or one that is not there yet`)
   }
 
   /** Resolves when the system has the line: a killed process loses nothing of it. */

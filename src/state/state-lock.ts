@@ -1,6 +1,6 @@
 /**
- * One run at a time goes on with a state. The lock is a socket that listens: whoever dies lets go of it, however that was. It holds among
- * the runs of one user on one machine.
+ * One run at a time goes on with a state. The lock is a socket that listens: whoever dies lets go of it, however that was. On Linux its
+ * name is in no file system, so that nothing is left over; elsewhere it holds among the runs of one user with one TMPDIR.
  */
 import { createHash } from 'node:crypto'
 import { realpathSync, rmSync } from 'node:fs'
@@ -23,18 +23,29 @@ export async function lockState(path: string): Promise<() => Promise<void>> {
 
 /** The place of a run that was killed: nobody listens there. Undefined where somebody does, or was quicker. */
 async function takeOver(place: string): Promise<Server | undefined> {
-  if (await isHeld(place)) return undefined
+  if (place.startsWith('\0') || (await isHeld(place))) return undefined
   rmSync(place, { force: true })
   return listen(place)
 }
 
 /** Names of sockets are short: a path may be longer. */
 function placeOf(path: string): string {
-  const name = createHash('sha256')
-    .update(join(realpathSync(dirname(path)), basename(path)))
-    .digest('hex')
-    .slice(0, 32)
-  return process.platform === 'win32' ? `\\\\.\\pipe\\verify-trail-${name}` : join(tmpdir(), `verify-trail-${name}.lock`)
+  const name = `verify-trail-${createHash('sha256').update(realPath(path)).digest('hex').slice(0, 32)}`
+  if (process.platform === 'linux') return `\0${name}`
+  if (process.platform === 'win32') return `\\\\.\\pipe\\${name}`
+  const folder = tmpdir()
+  return join(folder.length + name.length < MOST_SOCKET_NAME ? folder : '/tmp', `${name}.lock`)
+}
+
+const MOST_SOCKET_NAME = 90
+
+/** The file itself, where it is there: it may be called by several names. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return join(realpathSync(dirname(path)), basename(path))
+  }
 }
 
 /** Undefined where the place is taken. */

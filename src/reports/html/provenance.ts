@@ -1,5 +1,6 @@
 /** Whose keys, what the run cannot know, and how to run it again. */
 import type { PublicKeyUse, Summary } from '../../core/results.js'
+import { carriedOverSentence } from '../carried-over.js'
 import { formatCount } from '../quantity.js'
 import { archiveText, metadataOrigins } from '../text-summary.js'
 import { trailAnswers } from '../trail-answers.js'
@@ -25,8 +26,8 @@ function keyRow(key: PublicKeyUse): string {
   return `<tr><td class=exact>${html(key.fingerprint)}<td>${html(key.origin)}${trust}<td>${from} to ${to}<td>${formatCount(key.digests)}`
 }
 
-export function notProvenSection({ notChecked }: Summary): string {
-  return `<ul>${notChecked.map((sentence) => `<li>${html(sentence)}</li>`).join('')}</ul>`
+export function notProvenSection({ notChecked, run }: Summary): string {
+  return `<ul>${[...carriedOverSentence(run.state), ...notChecked].map((sentence) => `<li>${html(sentence)}</li>`).join('')}</ul>`
 }
 
 export function repeatSection({ run, tool, request, trails = [] }: Summary): string {

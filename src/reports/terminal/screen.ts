@@ -2,6 +2,7 @@
 import type { Gap } from '../../core/findings.js'
 import { NEVER_SEEN } from '../../core/never-seen.js'
 import type { Summary } from '../../core/results.js'
+import { carriedOverSentence } from '../carried-over.js'
 import { clip, columnsOf, wrap } from '../columns.js'
 import { escapeTerminal } from '../escape.js'
 import type { FindingGroup, FindingGroups } from '../finding-groups.js'
@@ -100,10 +101,11 @@ function keyLines({ publicKeys }: Summary, { columns }: ScreenLook): string[] {
 
 /** What no run can see is the same every time: it is told in few words, and the rest first. */
 function notCheckedLines({ notChecked, run }: Summary, { columns, paint }: ScreenLook): string[] {
-  const own = notChecked.filter((sentence) => !NEVER_SEEN.includes(sentence))
+  const all = [...carriedOverSentence(run.state), ...notChecked]
+  const own = all.filter((sentence) => !NEVER_SEEN.includes(sentence))
   const shown = own.slice(0, run.interrupted ? MOST_SENTENCES + 1 : MOST_SENTENCES)
   const lines = shown.flatMap((sentence) => shortened(`Not checked: ${escapeTerminal(sentence)}`, columns))
-  const more = notChecked.length - shown.length
+  const more = all.length - shown.length
   if (more === 0) return lines
   const rest = `Not checked: ${shown.length > 0 ? 'also ' : ''}${formatCounted(more, 'thing')} that the full report names: -o report.html, or | less`
   return [...lines, paint('dim', clip(rest, columns))]
