@@ -1,6 +1,6 @@
 /** `--state`: killed at any moment and gone on with, the report is the same; the next night reads only what is not as it was. */
 import { createHash } from 'node:crypto'
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -12,6 +12,7 @@ import { carriedOverSentence } from '../src/reports/carried-over.js'
 import { s3Source } from '../src/s3.js'
 import { StateFile } from '../src/state/state-file.js'
 import { lockState } from '../src/state/state-lock.js'
+import { casePath } from './support/cases.js'
 import { type Outcome, verifyTrailCommand } from './support/command.js'
 import { type Fault, type FaultyStore, faultyStore, objectsOf, send } from './support/faulty-store.js'
 import type { PutObject } from './support/put-objects.js'
@@ -341,6 +342,31 @@ t.test('a state that an attacker wrote: with a key it is refused, without one th
         /The state has no key: whoever can write its file can have it say anything/,
       ])
   }
+})
+
+t.test('a state takes the place of nothing, and nothing takes its place', async (t) => {
+  const folder = fresh()
+  const [key, other, state] = ['key', 'other', 'state.json'].map((name) => join(folder, name)) as [string, string, string]
+  writeFileSync(key, 'a secret of the run alone')
+  writeFileSync(other, 'somebody has this file')
+  const demo = [join(casePath('demo'), 'example-trail-logs'), '--public-keys', join(casePath('demo'), 'public-keys.json'), '-q']
+  const rows: [string, readonly string[], RegExp][] = [
+    ['a file that is no state', ['--state', other], /other' is no state file/],
+    ['its key', ['--state', key, '--state-key', key], /key' would overwrite what was given/],
+    ['a report', ['--state', state, '-o', state], /state\.json' would overwrite what was given/],
+  ]
+  for (const [name, words, message] of rows) {
+    const { code, stderr } = await verifyTrailCommand([...demo, ...words])
+    t.equal(code, 2, name)
+    t.match(stderr, message, name)
+  }
+  t.equal(readFileSync(key, 'utf8'), 'a secret of the run alone')
+  t.equal(readFileSync(other, 'utf8'), 'somebody has this file')
+  symlinkSync(state, join(folder, 'link'))
+  writeFileSync(state, '')
+  const unlock = await lockState(state)
+  await t.rejects(lockState(join(folder, 'link')), { code: 'ERR_STATE' }, 'by another name')
+  await unlock()
 })
 
 t.test('a state that is not that of this run is refused', async (t) => {
