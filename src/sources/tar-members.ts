@@ -74,6 +74,7 @@ class TarReader {
   #at = 0
   #ended = false
   #extensions: Extensions | undefined
+  #isNamed = false
 
   constructor(read: ReadAt, size: number) {
     this.#read = read
@@ -118,6 +119,11 @@ class TarReader {
 
   #extend({ type, size }: TarHeader): void {
     if (size > MOST_HEADER_BYTES) throw new Damage(`the header at byte ${this.#at} has ${size} bytes`)
+    if (DISPUTED.has(type))
+      throw new Damage(`the header at byte ${this.#at} is of type ${type}: some tools skip it, others write a file`)
+    if (isNaming(type) && this.#isNamed)
+      throw new Damage(`two headers before byte ${this.#at} may name one member: tools differ in which counts`)
+    this.#isNamed ||= isNaming(type)
     const bytes = Buffer.alloc(size)
     if (this.#read(bytes, this.#at + BLOCK) < size) throw new Damage(`it ends within a header, at byte ${this.#at}`)
     const extensions = type === 'g' ? undefined : this.#extended()
@@ -161,6 +167,7 @@ class TarReader {
   #member(header: TarHeader): void {
     const extensions = this.#extensions
     this.#extensions = undefined
+    this.#isNamed = false
     const name = extensions?.name ?? header.name
     const size = extensions?.size ?? header.size
     let at = this.#at + BLOCK
@@ -190,8 +197,14 @@ function readExportRecords(records: ReadonlyMap<string, Uint8Array>, extensions:
   extensions.attributes ||= records.has(ANSWER) || records.has(LOCK)
 }
 
-/** Headers about the member that follows (`g`: about all that follow). `A`, `E`, `I`: Solaris' and others', of no account. */
+/** Headers about the member that follows (`g`: about all that follow). `A`, `E`, `I`: some tools skip them. */
 const EXTENSIONS: ReadonlySet<string> = new Set(['x', 'X', 'g', 'L', 'K', 'A', 'E', 'I'])
+
+const DISPUTED: ReadonlySet<string> = new Set(['A', 'E', 'I'])
+
+function isNaming(type: string): boolean {
+  return type === 'x' || type === 'X' || type === 'L'
+}
 
 /** Types that have no bytes: where one claims some, tools differ in whether they are skipped. */
 const BODILESS: ReadonlySet<string> = new Set(['1', '2', '3', '4', '5', '6', 'V'])
