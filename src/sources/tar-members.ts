@@ -175,6 +175,8 @@ class TarReader {
     if (name.length > MOST_NAME_BYTES) throw new Damage(`the name of the member at byte ${this.#at} has ${name.length} bytes`)
     if (BODILESS.has(header.type) && size > 0)
       throw new Damage(`the member at byte ${this.#at} is no file and has ${size} bytes: tools differ in what follows it`)
+    if (extensions?.isAnswer === true && size > 0)
+      throw new Damage(`the member at byte ${this.#at} is said not to be there, and has ${size} bytes`)
     const isFolder = header.type === '5' || header.type === 'D' || (size === 0 && name.at(-1) === 0x2f)
     const whole = at + size <= this.#size
     const { key, isSafe } = extensions?.key === undefined ? memberKey(name) : { key: extensions.key, isSafe: true }
