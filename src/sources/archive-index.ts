@@ -19,6 +19,8 @@ export type RefusalName =
   | 'fifo'
   | 'device'
   | 'unsafeName'
+  | 'disputedName'
+  | 'contradictory'
   | 'sparse'
   | 'continued'
   | 'encrypted'
@@ -39,6 +41,8 @@ const REFUSALS: Readonly<Record<RefusalName, Refusal>> = {
   fifo: { reason: 'link', detail: 'FIFO' },
   device: { reason: 'link', detail: 'device' },
   unsafeName: { reason: 'unsafe-name', detail: 'not a name that an object is read by' },
+  disputedName: { reason: 'unsafe-name', detail: 'tools differ in the name that they give it' },
+  contradictory: { reason: 'damaged-archive', detail: 'what stands before its bytes contradicts the directory' },
   sparse: { reason: 'unsupported-member', detail: 'sparse file' },
   continued: { reason: 'unsupported-member', detail: 'continued from another volume' },
   encrypted: { reason: 'unsupported-member', detail: 'encrypted' },
@@ -174,6 +178,14 @@ export class ArchiveIndexBuilder {
 
   get count(): number {
     return this.#count
+  }
+
+  /** A member under each name that it may get, none of which is read. Equal ones count once. */
+  addRefused(names: readonly Uint8Array[], form: MemberForm, member: Pick<MemberFound, 'at' | 'size' | 'packed'>): void {
+    for (const [index, name] of names.entries()) {
+      if (name.length === 0 || names.findIndex((one) => Buffer.compare(one, name) === 0) < index) continue
+      this.add({ ...member, name, form })
+    }
   }
 
   add({ name, form, at, size, packed = 0, crc, blocksBefore = 0 }: MemberFound): void {

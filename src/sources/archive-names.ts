@@ -49,6 +49,31 @@ function compareAcrossFolders({ folders, folderAt, names, nameAt, folderOf }: Na
 }
 
 /**
+ * Further keys that tools extract a name under which is not safe: it ends at a NUL for some; empty segments and `.` are left out; what
+ * leads upwards is left out with all before it, or followed.
+ */
+export function keysWhereExtracted(name: Uint8Array): readonly Uint8Array[] {
+  const { key } = memberKey(name)
+  const text = Buffer.from(key).toString()
+  const whole = text.split('/')
+  const untilNul = text.split('\0', 1).join('').split('/')
+  const found = new Set([...placesOf(whole), ...placesOf(untilNul)])
+  found.delete(text)
+  found.delete('')
+  return [...found].map((other) => Buffer.from(other))
+}
+
+function placesOf(segments: readonly string[]): string[] {
+  const named = segments.filter((segment) => segment !== '' && segment !== '.')
+  const followed: string[] = []
+  for (const segment of named) {
+    if (segment === '..') followed.pop()
+    else followed.push(segment)
+  }
+  return [named.slice(named.lastIndexOf('..') + 1).join('/'), followed.join('/')]
+}
+
+/**
  * The key that a member's name stands for: as tools extract it, from the directory that the archive is extracted in. Names that
  * would leave it, or are no UTF-8, are not safe: they are named, and never read.
  */

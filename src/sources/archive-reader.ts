@@ -28,7 +28,6 @@ export interface SharedArchive {
 const WHOLE_MEMBER_LIMIT = 8 * 1024 * 1024
 const CHUNK_BYTES = 1024 * 1024
 const LOCAL_HEADER_BYTES = 30
-const MOST_NAME_BYTES = 0xffff
 
 /** A member that is read: its bytes as stored begin at `start`. */
 interface Stored {
@@ -43,7 +42,7 @@ export class ArchiveReader {
   readonly #readAt: ReadAt
   #buffer: Uint8Array = new Uint8Array()
   #packed: Uint8Array = new Uint8Array()
-  readonly #header = Buffer.alloc(LOCAL_HEADER_BYTES + MOST_NAME_BYTES)
+  readonly #header = Buffer.alloc(LOCAL_HEADER_BYTES)
 
   constructor(archive: SharedArchive, index: ArchiveIndex) {
     this.#archive = archive
@@ -114,21 +113,15 @@ export class ArchiveReader {
     const member = this.#index.member(position)
     if (member.isRecorded) return this.recorded(member)
     if (member.refusal !== undefined) return { kind: 'unreadable', ...member.refusal }
-    return this.#archive.isZip ? this.#locateInZip(key, member) : { member, start: member.at, length: member.size }
+    return this.#archive.isZip ? this.#locateInZip(member) : { member, start: member.at, length: member.size }
   }
 
-  /** A member's bytes follow its local header, which some tools go by: it must say the same. */
-  #locateInZip(key: string, member: Member): Stored | UnreadableObject {
-    const name = Buffer.from(key)
-    const header = this.#header.subarray(0, LOCAL_HEADER_BYTES + name.length + LEAD)
-    const length = this.#readAt(header, member.at)
-    const nameLength = length < LOCAL_HEADER_BYTES ? 0 : header.readUInt16LE(26)
-    if (length < LOCAL_HEADER_BYTES || header.readUInt32LE(0) !== 0x04034b50)
+  /** A member's bytes follow its local header. */
+  #locateInZip(member: Member): Stored | UnreadableObject {
+    const header = this.#header
+    if (this.#readAt(header, member.at) < header.length || header.readUInt32LE(0) !== 0x04034b50)
       return damaged('no local header is where it should be')
-    const found = header.subarray(LOCAL_HEADER_BYTES, LOCAL_HEADER_BYTES + nameLength)
-    const isAscii = name.every((byte) => byte < 0x80)
-    if (isAscii && !found.subarray(-name.length).equals(name)) return damaged('its local header gives another name')
-    const start = member.at + LOCAL_HEADER_BYTES + nameLength + header.readUInt16LE(28)
+    const start = member.at + LOCAL_HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28)
     const isWhole = start + member.packed <= this.#archive.size && (member.form === DEFLATED || member.packed === member.size)
     return isWhole ? { member, start, length: member.packed } : damaged('its sizes contradict each other')
   }
@@ -191,9 +184,6 @@ export class ArchiveReader {
 
 /** What a store said is not there is recorded: of all else nothing was asked when the export was written. */
 const NOT_EXPORTED: UnreadableObject = { kind: 'unreadable', reason: 'bucket-not-given', detail: 'not in the export' }
-
-/** What may stand before a member's name that is no part of its key: `./`, `/`. */
-const LEAD = 64
 
 function damaged(detail: string): UnreadableObject {
   return { kind: 'unreadable', reason: 'damaged-archive', detail }

@@ -7,7 +7,8 @@ import { cannotRead } from './archive-form.js'
 import type { Identified } from './archive-identity.js'
 import { ArchiveIndex, type PackedIndex } from './archive-index.js'
 import { ArchiveReader, type SharedArchive } from './archive-reader.js'
-import { exportedMembers, leadsTo } from './exported-tar.js'
+import { OBJECTS_FOLDER } from './export-records.js'
+import { exportedMembers } from './exported-tar.js'
 import { deliveredNames, withSidecar } from './object-metadata.js'
 import { SIDECAR_SUFFIX, SYSTEM_FILES } from './object-names.js'
 import { closeFile, type ReadAt, readAtOf } from './read-at.js'
@@ -164,10 +165,9 @@ class ArchiveSource implements Source {
     closeFile(this.#archive.file)
   }
 
-  /** Of an export of ours, what its sources had: the rest is read by its keys. */
-  #isListed(folder: string): boolean {
-    const { roots } = this.#archive
-    return roots === null || roots.some((root) => leadsTo(root, folder))
+  /** Of an export of ours, what its sources had: what was asked of them beside is read by its keys. */
+  #isListed(key: string): boolean {
+    return this.#archive.roots === null || !key.startsWith(OBJECTS_FOLDER)
   }
 
   #below(prefix: string): { first: number; end: number } {

@@ -13,15 +13,6 @@ import type {
   VersionListing,
 } from './source.js'
 
-const AWS_LOGS = 'AWSLogs/'
-
-/** Whether a folder, or a key, leads to where a source was searched, or lies below it. */
-export function leadsTo({ folder, prefix }: ExportedRoot, name: string): boolean {
-  const inside = `/${prefix}`.lastIndexOf(`/${AWS_LOGS}`)
-  const from = folder + (inside === -1 ? prefix : prefix.slice(0, inside))
-  return name.startsWith(from) || from.startsWith(name)
-}
-
 /** The members of a `Source` that only such a tar has. */
 export function exportedMembers(
   roots: readonly ExportedRoot[],
@@ -35,8 +26,8 @@ export function exportedMembers(
       ? {}
       : { standsFor: `s3://${roots[0].bucket}${roots[0].prefix === '' ? '' : `/${roots[0].prefix.slice(0, -1)}`}` }),
     original: (root) => {
-      const { bucket = null, folder = '' } = roots.find((one) => root.startsWith(one.folder)) ?? {}
-      return bucket === null ? undefined : { bucket, prefix: root.slice(folder.length) }
+      const end = root.indexOf('/')
+      return end === -1 ? undefined : { bucket: root.slice(0, end), prefix: root.slice(end + 1) }
     },
     otherBucket: (bucket) => new OtherBucket(bucket, reader),
     versions: versionsOf(reader, ''),

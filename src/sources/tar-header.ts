@@ -9,6 +9,8 @@ export interface TarHeader {
   readonly type: string
   /** Old GNU sparse files: the map goes on in further blocks. */
   readonly mapGoesOn: boolean
+  /** It has what may be the first part of its name: tools differ in whether it is. */
+  readonly isNameDisputed: boolean
 }
 
 /** Undefined: not a header (its checksum is not that of the block, or a number is none). */
@@ -18,7 +20,18 @@ export function parseTarHeader(block: Uint8Array): TarHeader | undefined {
   const size = parseNumber(block.subarray(124, 136))
   if (size === undefined) return undefined
   const type = String.fromCharCode(block[156] ?? 0)
-  return { name: fullName(block), size, type, mapGoesOn: type === 'S' && block[482] === 1 }
+  const isUstar = hasMagic(block, USTAR)
+  const prefix = upToNul(block.subarray(345, 500))
+  // Where GNU tar keeps times, in the format that is its own.
+  const isTimes = hasMagic(block, GNU) && parseNumber(block.subarray(345, 357)) !== undefined
+  const name = upToNul(block.subarray(0, 100))
+  return {
+    name: isUstar && prefix.length > 0 ? Buffer.concat([prefix, Buffer.from('/'), name]) : name,
+    size,
+    type,
+    mapGoesOn: type === 'S' && block[482] === 1,
+    isNameDisputed: !isUstar && prefix.length > 0 && !isTimes,
+  }
 }
 
 /** Octal with spaces or zeros around it, or GNU's base-256. Undefined: neither, or more than is safe to count with. */
@@ -54,12 +67,10 @@ function hasChecksum(block: Uint8Array, stored: number): boolean {
 }
 
 const USTAR = [...Buffer.from('ustar\0')]
+const GNU = [...Buffer.from('ustar  \0')]
 
-function fullName(block: Uint8Array): Uint8Array {
-  const name = upToNul(block.subarray(0, 100))
-  const isUstar = USTAR.every((byte, index) => block[257 + index] === byte)
-  const prefix = isUstar ? upToNul(block.subarray(345, 500)) : new Uint8Array()
-  return prefix.length === 0 ? name : Buffer.concat([prefix, Buffer.from('/'), name])
+function hasMagic(block: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((byte, index) => block[257 + index] === byte)
 }
 
 /** The bytes before the first NUL. */
@@ -68,7 +79,7 @@ export function upToNul(field: Uint8Array): Uint8Array {
   return end === -1 ? field : field.subarray(0, end)
 }
 
-/** Records of a PAX header, `LENGTH NAME=VALUE\n`, the last of a name counting. Undefined: not such records. */
+/** Records of a PAX header, `LENGTH NAME=VALUE\n`. Undefined: not such records, or two of one name, of which tools take one or the other. */
 export function parsePax(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> | undefined {
   const records = new Map<string, Uint8Array>()
   let at = 0
@@ -79,11 +90,16 @@ export function parsePax(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> | u
     const end = at + length
     const equals = bytes.indexOf(0x3d, space)
     if (length === 0 || end > bytes.length || bytes[end - 1] !== 0x0a || equals === -1 || equals >= end) return undefined
-    records.set(Buffer.from(bytes.subarray(space + 1, equals)).toString(), bytes.subarray(equals + 1, end - 1))
+    const name = Buffer.from(bytes.subarray(space + 1, equals)).toString()
+    if (records.has(name) && !SPARSE_MAP.has(name)) return undefined
+    records.set(name, bytes.subarray(equals + 1, end - 1))
     at = end
   }
   return records
 }
+
+/** Of a sparse file's map there is a record for each piece. */
+const SPARSE_MAP: ReadonlySet<string> = new Set(['GNU.sparse.offset', 'GNU.sparse.numbytes'])
 
 const XATTR = 'SCHILY.xattr.user.'
 /** bsdtar's second form: the name percent-encoded, the value in base64. */

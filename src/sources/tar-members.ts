@@ -1,8 +1,8 @@
 /** Reads the headers of a tar from end to end: every member's name, and where its bytes lie. */
 import { isUtf8 } from 'node:buffer'
 import { ArchiveIndexBuilder, type MemberForm, refusedAs, STORED } from './archive-index.js'
-import { memberKey } from './archive-names.js'
-import { ANSWER, type ExportedRoot, KEY, LOCK, parseRoots } from './export-records.js'
+import { keysWhereExtracted, memberKey } from './archive-names.js'
+import { ANSWER, type ExportedRoot, KEY, LOCK, OBJECTS_FOLDER, parseRoots } from './export-records.js'
 import type { ReadAt } from './read-at.js'
 import { BLOCK, hasAttributes, parsePax, parseTarHeader, type TarHeader, upToNul } from './tar-header.js'
 
@@ -10,6 +10,8 @@ import { BLOCK, hasAttributes, parsePax, parseTarHeader, type TarHeader, upToNul
 const MOST_HEADER_BYTES = 1024 * 1024
 const WINDOW = 32 * 1024
 const MOST_NAME_BYTES = 64 * 1024
+/** That a member may have, where tools differ. */
+const NAMES_OF_ONE = 5
 
 export interface TarMembers {
   readonly builder: ArchiveIndexBuilder
@@ -54,6 +56,8 @@ interface Extensions {
   start: number
   name?: Uint8Array
   size?: number
+  /** A sparse file's own name: tools that know no sparse files give it the other. */
+  sparseName?: Uint8Array
   sparse: boolean
   attributes: boolean
   key?: Uint8Array
@@ -79,7 +83,7 @@ class TarReader {
   constructor(read: ReadAt, size: number) {
     this.#read = read
     this.#size = size
-    this.builder = new ArchiveIndexBuilder(Math.ceil(size / BLOCK), size, false)
+    this.builder = new ArchiveIndexBuilder(NAMES_OF_ONE * Math.ceil(size / BLOCK), NAMES_OF_ONE * size, false)
   }
 
   run(): string | null {
@@ -103,7 +107,11 @@ class TarReader {
     }
     const header = parseTarHeader(block)
     if (header === undefined) throw new Damage(`no tar header at byte ${this.#at}`)
+    if (header.isNameDisputed)
+      throw new Damage(`the header at byte ${this.#at} is of no known format: tools differ in the name that it gives`)
     this.#ended = false
+    if (DISPUTED.has(header.type))
+      throw new Damage(`the header at byte ${this.#at} is of type ${header.type}: some tools skip it, others write a file`)
     if (EXTENSIONS.has(header.type)) this.#extend(header)
     else this.#member(header)
   }
@@ -119,8 +127,6 @@ class TarReader {
 
   #extend({ type, size }: TarHeader): void {
     if (size > MOST_HEADER_BYTES) throw new Damage(`the header at byte ${this.#at} has ${size} bytes`)
-    if (DISPUTED.has(type))
-      throw new Damage(`the header at byte ${this.#at} is of type ${type}: some tools skip it, others write a file`)
     if (isNaming(type) && this.#isNamed)
       throw new Damage(`two headers before byte ${this.#at} may name one member: tools differ in which counts`)
     this.#isNamed ||= isNaming(type)
@@ -142,7 +148,8 @@ class TarReader {
     const records = parsePax(bytes)
     if (records === undefined) throw new Damage(`the PAX header at byte ${this.#at} is none`)
     const sparse = [...records.keys()].some((name) => name.startsWith('GNU.sparse.'))
-    const name = records.get('GNU.sparse.name') ?? records.get('path')
+    const name = records.get('path')
+    const sparseName = records.get('GNU.sparse.name')
     const size = records.get('size')
     if (extensions === undefined) {
       if (sparse || name !== undefined || size !== undefined)
@@ -151,6 +158,7 @@ class TarReader {
       return
     }
     if (name !== undefined && name.length > 0) extensions.name = name
+    if (sparseName !== undefined && sparseName.length > 0) extensions.sparseName = sparseName
     if (size !== undefined) extensions.size = this.#sizeOf(size)
     extensions.sparse ||= sparse
     extensions.attributes ||= hasAttributes(records)
@@ -169,7 +177,7 @@ class TarReader {
     this.#extensions = undefined
     this.#isNamed = false
     const name = extensions?.name ?? header.name
-    const size = extensions?.size ?? header.size
+    const size = this.#memberSize(header, extensions)
     let at = this.#at + BLOCK
     for (let goesOn = header.mapGoesOn; goesOn; at += BLOCK) goesOn = this.#block(at)[504] === 1
     if (name.length > MOST_NAME_BYTES) throw new Damage(`the name of the member at byte ${this.#at} has ${name.length} bytes`)
@@ -177,19 +185,60 @@ class TarReader {
       throw new Damage(`the member at byte ${this.#at} is no file and has ${size} bytes: tools differ in what follows it`)
     if (extensions?.isAnswer === true && size > 0)
       throw new Damage(`the member at byte ${this.#at} is said not to be there, and has ${size} bytes`)
-    const isFolder = header.type === '5' || header.type === 'D' || (size === 0 && name.at(-1) === 0x2f)
+    if (this.roots !== null && !isOfExport(name, extensions))
+      throw new Damage(`the member at byte ${this.#at} is none that an export has`)
     const whole = at + size <= this.#size
-    const { key, isSafe } = extensions?.key === undefined ? memberKey(name) : { key: extensions.key, isSafe: true }
-    const form = formOf(header.type, extensions)
-    const refused = !isSafe && form === STORED ? refusedAs('unsafeName') : form
-    const blocksBefore = extensions?.attributes === true ? (at - extensions.start) / BLOCK : 0
-    if (key.length > 0 && !isFolder && header.type !== 'V')
-      this.builder.add({ name: key, form: whole ? refused : refusedAs('cut'), at, size, blocksBefore })
+    if (header.type !== 'V' && !isFolder(header.type, name, size))
+      this.#add(name, whole ? formOf(header.type, extensions) : refusedAs('cut'), { at, size, extensions })
     this.#at = at + padded(size)
     if (!whole) throw new Damage(`it ends within the member at byte ${at}`)
     if (this.#at > this.#size) throw new Damage('it ends without an end mark')
   }
+
+  #memberSize(header: TarHeader, extensions: Extensions | undefined): number {
+    const size = extensions?.size ?? header.size
+    if (size !== header.size && size < OCTAL_SIZES)
+      throw new Damage(`the member at byte ${this.#at} has two sizes: tools differ in what follows it`)
+    return size
+  }
+
+  #add(name: Uint8Array, form: MemberForm, { at, size, extensions }: MemberPlace): void {
+    const { key, isSafe } = extensions?.key === undefined ? memberKey(name) : { key: extensions.key, isSafe: true }
+    if (extensions?.sparseName !== undefined) {
+      this.builder.addRefused([memberKey(extensions.sparseName).key, key], form, { at, size })
+    } else if (!isSafe) {
+      const refused = form === STORED ? refusedAs('unsafeName') : form
+      this.builder.addRefused([key, ...keysWhereExtracted(name)], refused, { at, size })
+    } else if (key.length > 0) {
+      const blocksBefore = extensions?.attributes === true ? (at - extensions.start) / BLOCK : 0
+      this.builder.add({ name: key, form, at, size, blocksBefore })
+    }
+  }
 }
+
+/** Sizes below have room in a header; above, it says another. */
+const OCTAL_SIZES = 8 ** 11
+
+interface MemberPlace {
+  readonly at: number
+  readonly size: number
+  readonly extensions: Extensions | undefined
+}
+
+function isFolder(type: string, name: Uint8Array, size: number): boolean {
+  const isNamedSo = name.at(-1) === 0x2f
+  return type === '5' || (type === 'D' && isNamedSo) || (size === 0 && isNamedSo)
+}
+
+/** What has another key than its name, and what is no object, lie in a folder of their own, and nothing else does. */
+function isOfExport(name: Uint8Array, extensions: Extensions | undefined): boolean {
+  const text = Buffer.from(name).toString('latin1')
+  if (extensions?.key !== undefined || extensions?.isAnswer === true) return KEYED_MEMBER.test(text)
+  return !text.startsWith(OBJECTS_FOLDER) || OTHER_MEMBER.test(text)
+}
+
+const KEYED_MEMBER = new RegExp(`^${OBJECTS_FOLDER}(?:answers|objects)/[0-9a-f]+$`)
+const OTHER_MEMBER = new RegExp(`^${OBJECTS_FOLDER}(?:versions/[0-9a-f]+/(?:list\\.json|[0-9a-f]+)|SHA256SUMS|report\\.json)$`)
 
 /** The key of an object whose name would lead elsewhere, and what a store answered. In no other tar do they mean anything. */
 function readExportRecords(records: ReadonlyMap<string, Uint8Array>, extensions: Extensions): void {
@@ -199,10 +248,11 @@ function readExportRecords(records: ReadonlyMap<string, Uint8Array>, extensions:
   extensions.attributes ||= records.has(ANSWER) || records.has(LOCK)
 }
 
-/** Headers about the member that follows (`g`: about all that follow). `A`, `E`, `I`: some tools skip them. */
-const EXTENSIONS: ReadonlySet<string> = new Set(['x', 'X', 'g', 'L', 'K', 'A', 'E', 'I'])
+/** Headers about the member that follows (`g`: about all that follow). */
+const EXTENSIONS: ReadonlySet<string> = new Set(['x', 'X', 'g', 'L', 'K'])
 
-const DISPUTED: ReadonlySet<string> = new Set(['A', 'E', 'I'])
+/** Of old systems; no tool of today writes them. */
+const DISPUTED: ReadonlySet<string> = new Set(['A', 'E', 'I', 'N'])
 
 function isNaming(type: string): boolean {
   return type === 'x' || type === 'X' || type === 'L'
@@ -227,6 +277,7 @@ function formOf(type: string, extensions: Extensions | undefined): MemberForm {
     case 'S':
       return refusedAs('sparse')
     case 'M':
+    case 'D':
       return refusedAs('continued')
     default:
       return STORED

@@ -2,12 +2,15 @@
 import { isUtf8 } from 'node:buffer'
 import { type Entry, fromRandomAccessReaderPromise, getFileNameLowLevel, RandomAccessReader, type ZipFile } from 'yauzl'
 import { ArchiveIndexBuilder, DEFLATED, type MemberForm, refusedAs, STORED } from './archive-index.js'
-import { memberKey } from './archive-names.js'
+import { keysWhereExtracted, memberKey } from './archive-names.js'
 import type { ReadAt } from './read-at.js'
+import { type LocalHeader, LocalHeaders, unicodePathOf } from './zip-local-headers.js'
 
 /** The shortest entry of the directory. */
 const ENTRY_BYTES = 46
 const WINDOW = 256 * 1024
+/** That a member may have, where tools differ. */
+const NAMES_OF_ONE = 8
 
 export interface ZipMembers {
   readonly builder: ArchiveIndexBuilder
@@ -17,20 +20,20 @@ export interface ZipMembers {
 
 /** All members. Rejects where there is no directory, or members lie one within another: the message says why. */
 export async function readZipMembers(read: ReadAt, size: number): Promise<ZipMembers> {
-  const builder = new ArchiveIndexBuilder(Math.ceil(size / ENTRY_BYTES), size, true)
+  const builder = new ArchiveIndexBuilder(NAMES_OF_ONE * Math.ceil(size / ENTRY_BYTES), NAMES_OF_ONE * size, true)
   const options = { decodeStrings: false, validateEntrySizes: false, autoClose: false }
   const zip = await fromRandomAccessReaderPromise(new WindowReader(read), size, options)
-  const ends = new Ends()
+  const headers = new LocalHeaders(read)
+  const directoryAt = Number(zip.readEntryCursor)
   try {
-    for await (const entry of zip.eachEntry()) {
-      addEntry(builder, entry)
-      ends.add(entry)
-    }
+    for await (const entry of zip.eachEntry()) addEntry(builder, entry, headers.of(entry))
   } catch (error) {
     return { builder, damage: error instanceof Error ? error.message : String(error) }
   }
-  if (ends.overlap()) throw new Error('its members overlap, which no tool that archives writes')
-  return { builder, damage: unlistedEntries(read, zip) }
+  if (headers.doOverlap()) throw new Error('its members overlap, which no tool that archives writes')
+  const unlisted = headers.unlisted(directoryAt)
+  const hidden = unlisted === undefined ? null : `at byte ${unlisted} begins a member that its directory does not name`
+  return { builder, damage: directoryEnd(read, zip, size) ?? hidden }
 }
 
 /** Reads the directory in large pieces. */
@@ -73,13 +76,43 @@ class WindowReader extends RandomAccessReader {
   }
 }
 
-function addEntry(builder: ArchiveIndexBuilder, entry: Entry): void {
+function addEntry(builder: ArchiveIndexBuilder, entry: Entry, local: LocalHeader | undefined): void {
   const { uncompressedSize: size, compressedSize: packed, crc32: crc, relativeOffsetOfLocalHeader: at } = entry
-  const { key, isSafe } = memberKey(nameOf(entry))
-  if (key.length === 0 || (size === 0 && key.at(-1) === 0x2f)) return
-  const form = formOf(entry)
-  const refused = !isSafe && form <= DEFLATED ? refusedAs('unsafeName') : form
-  builder.add({ name: key, form: refused, at, size, packed, crc })
+  const [name = entry.fileNameRaw, ...others] = namesOf(entry, local)
+  const { key, isSafe } = memberKey(name)
+  if (size === 0 && others.length === 0 && key.at(-1) === SLASH) return
+  const form = formOf(entry, local)
+  const place = { at, size, packed }
+  const refusedFor = (name: 'disputedName' | 'unsafeName'): MemberForm => (form <= DEFLATED ? refusedAs(name) : form)
+  if (others.length > 0)
+    builder.addRefused([key, ...others.map((other) => memberKey(other).key)], refusedFor('disputedName'), place)
+  else if (!isSafe) builder.addRefused([key, ...keysWhereExtracted(name)], refusedFor('unsafeName'), place)
+  else if (key.length > 0) builder.add({ ...place, name: key, form, crc })
+  // On Windows, both separate folders.
+  if (key.includes(SLASH) && key.includes(BACKSLASH))
+    builder.addRefused([memberKey(withSlashes(key)).key], refusedFor('disputedName'), place)
+}
+
+const SLASH = 0x2f
+const BACKSLASH = 0x5c
+
+/** Every name that tools give a member: one, in what they write. */
+function namesOf(entry: Entry, local: LocalHeader | undefined): Uint8Array[] {
+  const { fileNameRaw, extraFields } = entry
+  const name = asFolders(nameOf(entry))
+  const others = [local?.name, local?.unicodePath, unicodePathOf(extraFields)]
+  return [name, ...others.flatMap((other) => (other === undefined || fileNameRaw.equals(other) ? [] : asFolders(other)))].filter(
+    (other, index) => index === 0 || Buffer.compare(other, name) !== 0,
+  )
+}
+
+/** As tools do with the names of Windows. */
+function asFolders(name: Uint8Array): Uint8Array {
+  return name.includes(SLASH) ? name : withSlashes(name)
+}
+
+function withSlashes(name: Uint8Array): Uint8Array {
+  return name.includes(BACKSLASH) ? name.map((byte) => (byte === BACKSLASH ? SLASH : byte)) : name
 }
 
 /** As stored where that is UTF-8, flagged as such or not; else from the old code page, or the field that some tools add. */
@@ -91,49 +124,35 @@ const ENCRYPTED = 0x1
 const MADE_ON_UNIX = 3
 const FILE_TYPE = 0o170000
 
-function formOf(entry: Entry): MemberForm {
+function formOf(entry: Entry, local: LocalHeader | undefined): MemberForm {
   const mode = entry.versionMadeBy >>> 8 === MADE_ON_UNIX ? (entry.externalFileAttributes >>> 16) & FILE_TYPE : 0
   if (mode === 0o120000) return refusedAs('symbolicLink')
   if (mode === 0o010000) return refusedAs('fifo')
   if (mode === 0o020000 || mode === 0o060000 || mode === 0o140000) return refusedAs('device')
   if ((entry.generalPurposeBitFlag & ENCRYPTED) !== 0) return refusedAs('encrypted')
+  if (local?.agrees === false) return refusedAs('contradictory')
   if (entry.compressionMethod === 0) return STORED
   return entry.compressionMethod === 8 ? DEFLATED : refusedAs('method')
 }
 
-/** The number of entries has 16 bits in old zips and says nothing that is sure: behind the last one the end record follows. */
-function unlistedEntries(read: ReadAt, zip: ZipFile): string | null {
-  const after = Buffer.alloc(4)
-  const position = Number(zip.readEntryCursor)
-  if (read(after, position) < after.length) return 'its directory ends early'
-  return END_RECORDS.has(after.readUInt32LE(0)) ? null : 'its directory goes on after as many members as it says it has'
+/**
+ * The number of entries has 16 bits in old zips and says nothing that is sure: the end record follows behind the last one, and with
+ * it the zip ends. Else tools differ in where they look for the directory.
+ */
+function directoryEnd(read: ReadAt, zip: ZipFile, size: number): string | null {
+  const record = Buffer.alloc(12)
+  const end = size - END_BYTES - Buffer.byteLength(zip.comment)
+  let at = Number(zip.readEntryCursor)
+  if (read(record, at) < record.length) return 'its directory ends early'
+  if (record.readUInt32LE(0) === DIRECTORY_SIGNATURE) {
+    at += 6 + record.readUInt16LE(4)
+    if (read(record, at) < record.length) return 'its directory ends early'
+  }
+  if (record.readUInt32LE(0) === ZIP64_END) at += 12 + Number(record.readBigUInt64LE(4)) + ZIP64_LOCATOR_BYTES
+  return at === end ? null : 'its directory goes on after as many members as it says it has'
 }
 
-/** The end of the directory, its zip64 form, and a signature of the directory. */
-const END_RECORDS: ReadonlySet<number> = new Set([0x06054b50, 0x06064b50, 0x05054b50])
-
-/** Members one within another: how a small zip is made to hold more than a disk. No tool that archives writes it. */
-class Ends {
-  #last = 0
-  #sorted = true
-  readonly #all: number[] = []
-
-  add({ relativeOffsetOfLocalHeader: at, compressedSize, fileNameLength }: Entry): void {
-    const end = at + 30 + fileNameLength + compressedSize
-    if (at < this.#last) this.#sorted = false
-    this.#last = end
-    this.#all.push(at, end)
-  }
-
-  overlap(): boolean {
-    if (this.#sorted) return false
-    const spans = Array.from({ length: this.#all.length / 2 }, (_, index) => index * 2)
-    spans.sort((a, b) => (this.#all[a] ?? 0) - (this.#all[b] ?? 0))
-    let last = 0
-    for (const span of spans) {
-      if ((this.#all[span] ?? 0) < last) return true
-      last = this.#all[span + 1] ?? 0
-    }
-    return false
-  }
-}
+const END_BYTES = 22
+const DIRECTORY_SIGNATURE = 0x05054b50
+const ZIP64_END = 0x06064b50
+const ZIP64_LOCATOR_BYTES = 20

@@ -18,8 +18,9 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { VerifyTrailError } from '../../src/errors.js'
 import { archiveSource, BodyError, memorySource, type ReadAnswer, type Source, verifyTrail } from '../../src/index.js'
+import { ANSWER, formatRoots, KEY } from '../../src/sources/export-records.js'
 import { joinParts } from '../../src/sources/split-archive.js'
-import { paxRecords, sealed, type TarMember, tar, tarHeader, zip } from '../support/archives.js'
+import { paxRecords, sealed, type TarMember, tar, tarHeader, type ZipMember, zip } from '../support/archives.js'
 import { caseMetadata, caseObjects, casePath, differences, readCases, runCase } from '../support/cases.js'
 import { hasTool } from '../support/tools.js'
 
@@ -173,11 +174,14 @@ t.test('hostile members are named, and never read or written', async (t) => {
   )
   t.same(await listed(source), [
     '../up/x! unsafe-name: not a name that an object is read by',
+    'GNUSparseFile.0/x! unsupported-member: sparse file',
     'a/../../x! unsafe-name: not a name that an object is read by',
     'a//x! unsafe-name: not a name that an object is read by',
+    'a/x! unsafe-name: not a name that an object is read by',
     'a/\ufffd! unsafe-name: not a name that an object is read by',
     'abs/x',
     'dot/x',
+    'file! unsafe-name: not a name that an object is read by',
     'file/! unsafe-name: not a name that an object is read by',
     'links/device! link: device',
     'links/fifo! link: FIFO',
@@ -188,14 +192,139 @@ t.test('hostile members are named, and never read or written', async (t) => {
     'sub/x.json',
     'sub/y.json.metadata.json',
     'twice! duplicate-name: several members have this name',
+    'up/x! unsafe-name: not a name that an object is read by',
+    'x! unsafe-name: not a name that an object is read by',
   ])
   t.equal(source.ignored, 2)
   await listed(source)
   t.equal(source.ignored, 2, 'counted once')
   t.equal(await read(source, 'twice'), 'duplicate-name: several members have this name')
   t.equal(await read(source, 'links/soft'), 'link: symbolic link')
-  t.equal(await read(source, 'file'), 'missing')
   t.equal(await read(source, 'sub/x.json.metadata.json'), 'sub/x.json.metadata.json', 'a sidecar is read when asked for')
+})
+
+/** In the folder that every tool would put a log file into. */
+const FORGED = 'AWSLogs/111122223333/CloudTrail/us-east-1/2026/01/02/forged.json.gz'
+
+t.test('what tools would put into another folder, or extract at all, is never passed over', async (t) => {
+  const clean = [member('a')]
+  const foreign = (magic: string, prefix: string): Buffer => {
+    const block = tarHeader(text('forged.json.gz'), 1, '0')
+    block.write(magic, 257, 'latin1')
+    block.write(prefix, 345)
+    return Buffer.concat([sealed(block), Buffer.alloc(512, 'f'), Buffer.alloc(1024)])
+  }
+  const begun = tar(clean, Buffer.alloc(0))
+  const x = (records: Record<string, string>, type = 'x'): TarMember => ({ name: 'x', type, bytes: paxRecords(records) })
+  const forged = member('harmless', 'forged')
+  const long: TarMember = { name: '././@LongLink', type: 'L', bytes: text(`${FORGED}\0`) }
+  const damaged: [string, Uint8Array][] = [
+    ['a prefix that only some honour', Buffer.concat([begun, foreign('ustarX00', 'AWSLogs')])],
+    ['a prefix in the format of GNU', Buffer.concat([begun, foreign('ustar  \0', 'AWSLogs')])],
+    ['a prefix in no format', Buffer.concat([begun, foreign('\0\0\0\0\0\0\0\0', 'AWSLogs')])],
+    ...['A', 'E', 'I', 'N'].map((type): [string, Uint8Array] => [`type ${type}`, tar([...clean, { ...forged, type }])]),
+    ['two PAX headers', tar([...clean, x({ path: FORGED }), x({ path: 'b' }), forged])],
+    ['the old type of PAX headers', tar([...clean, x({ path: FORGED }), x({ path: 'b' }, 'X'), forged])],
+    ['a PAX header and a long name', tar([...clean, x({ path: 'b' }), long, forged])],
+    ['a long name and a PAX header', tar([...clean, long, x({ path: 'b' }), forged])],
+    ['two long names', tar([...clean, long, { ...long, bytes: text('b\0') }, forged])],
+    [
+      'a record twice',
+      tar([
+        ...clean,
+        { name: 'x', type: 'x', bytes: Buffer.concat([paxRecords({ path: FORGED }), paxRecords({ path: 'b' })]) },
+        forged,
+      ]),
+    ],
+    ['two sizes', tar([...clean, { ...forged, pax: { size: '0' } }])],
+  ]
+  for (const [what, bytes] of damaged) {
+    const [first, ...others] = await listed(await open(bytes))
+    t.match(first, /^! damaged-archive: /, what)
+    t.same(others, ['a'], `${what}: nothing more is read`)
+  }
+  const elsewhere = FORGED.replace('/us-east-1/', '//us-east-1/')
+  const names: [string, string | Uint8Array, Partial<TarMember>][] = [
+    ['upwards, as GNU tar extracts it', `a/../${FORGED}`, {}],
+    ['upwards, followed', FORGED.replace('/us-east-1/', '/x/../us-east-1/'), {}],
+    ['two slashes', elsewhere, {}],
+    ['a dot', FORGED.replace('/us-east-1/', '/./us-east-1/'), {}],
+    ['a slash at the end', `${FORGED}/`, {}],
+    ['what follows a NUL', 'harmless', { pax: { path: `${FORGED}\0.txt` } }],
+    ['the name of a sparse file', FORGED, { pax: { 'GNU.sparse.name': 'harmless', 'GNU.sparse.major': '1' } }],
+    ['the other name of a sparse file', 'harmless', { pax: { 'GNU.sparse.name': FORGED, 'GNU.sparse.major': '1' } }],
+    ['what is a folder for some', FORGED, { type: 'D' }],
+  ]
+  for (const [what, name, rest] of names) {
+    const parts = await listed(await open(tar([...clean, { name, bytes: text('1'), ...rest }])))
+    t.ok(
+      parts.some((part) => part.startsWith(`${FORGED}! `)),
+      what,
+    )
+  }
+  const zips: [string, Partial<ZipMember>][] = [
+    ['backslashes, made on Windows', { name: FORGED.replaceAll('/', '\\'), host: 0 }],
+    ['backslashes', { name: FORGED.replaceAll('/', '\\') }],
+    ['some backslashes, to Windows', { name: FORGED.replace('/us-east-1/', '\\us-east-1/') }],
+    ['the field for Unicode', { name: 'harmless', unicodePath: FORGED }],
+    ['the field for Unicode in one place', { name: 'harmless', localUnicodePath: FORGED }],
+    ['the local header', { name: 'harmless', localName: FORGED }],
+    ['the directory', { name: FORGED, localName: 'harmless' }],
+    ['two slashes', { name: elsewhere }],
+    ['another method', { name: FORGED, localMethod: 8 }],
+  ]
+  for (const [what, rest] of zips) {
+    const parts = await listed(await open(zip([{ name: 'a' }, { name: '', bytes: text('1'), ...rest }]), 'a.zip'))
+    const found = parts.some((part) => part === FORGED || part.startsWith(`${FORGED}! `))
+    t.ok(found, `zip: ${what}`)
+    t.equal(parts.includes(FORGED), /^backslashes/.test(what), `zip: ${what}: only what all tools agree on is read`)
+  }
+  const local = zip([{ name: FORGED, bytes: text('1') }])
+  const hidden = local.subarray(0, local.indexOf('PK\x01\x02'))
+  const one = zip([{ name: 'a' }])
+  const unnamed: [string, Buffer][] = [
+    ['between two', zip([{ name: 'a', behind: hidden }, { name: 'b' }])],
+    ['behind the last', zip([{ name: 'a' }, { name: 'b', behind: hidden }])],
+    ['another directory at the end', Buffer.concat([one, local.subarray(hidden.length, -22), one.subarray(-22)])],
+  ]
+  for (const [what, bytes] of unnamed)
+    t.match((await listed(await open(bytes, 'a.zip')))[0], /^! damaged-archive: /, `zip: ${what}`)
+  t.same(await listed(await open(zip([{ name: 'a', behind: text('padding, as zipalign writes') }, { name: 'b' }]), 'a.zip')), [
+    'a',
+    'b',
+  ])
+})
+
+t.test('a tar that says that it is an export hides nothing', async (t) => {
+  const roots = { name: 'pax', type: 'g', bytes: paxRecords(formatRoots([{ folder: 'b/', prefix: '', bucket: 'b' }])) }
+  const hash = '0'.repeat(64)
+  const mine = [
+    roots,
+    member('b/a'),
+    { ...member(`_verify-trail/objects/${hash}`), pax: { [KEY]: 'b/a//b' } },
+    { name: `_verify-trail/answers/${hash}`, pax: { [KEY]: 'b/gone', [ANSWER]: '{"kind":"missing"}' } },
+    member('_verify-trail/report.json'),
+    member('_verify-trail/SHA256SUMS'),
+    member(`_verify-trail/versions/${hash}/list.json`),
+  ]
+  const honest = await open(tar(mine))
+  t.same(await listed(honest), ['b/a', 'b/a//b'])
+  t.equal(await read(honest, 'b/gone'), 'missing')
+  t.same(await listed(await open(tar([...mine, member(`old/${FORGED}`), member(FORGED)]))), [
+    FORGED,
+    'b/a',
+    'b/a//b',
+    `old/${FORGED}`,
+  ])
+  const answer = { [KEY]: 'b/gone', [ANSWER]: '{"kind":"missing"}' }
+  const hidden: [string, TarMember][] = [
+    ['a key that is not its name', { ...member(`b/${FORGED}`), pax: { [KEY]: 'b/x' } }],
+    ['an answer that is a file', { name: `_verify-trail/answers/${hash}`, bytes: text('1'), pax: answer }],
+    ['an answer under a name of an object', { name: `b/${FORGED}`, pax: answer }],
+    ['an answer without a key', { name: `b/${FORGED}`, pax: { [ANSWER]: '{"kind":"missing"}' } }],
+    ['what no export writes there', member(`_verify-trail/${FORGED}`)],
+  ]
+  for (const [what, one] of hidden) t.match((await listed(await open(tar([...mine, one]))))[0], /^! damaged-archive: /, what)
 })
 
 t.test('hostile members of a zip', async (t) => {
@@ -225,16 +354,18 @@ t.test('hostile members of a zip', async (t) => {
     '../up! unsafe-name: not a name that an object is read by',
     'encrypted! unsupported-member: encrypted',
     'method! unsupported-member: compressed with another method than deflate',
+    'named! unsafe-name: tools differ in the name that they give it',
+    'other! unsafe-name: tools differ in the name that they give it',
     'soft! link: symbolic link',
     'twice! duplicate-name: several members have this name',
+    'up! unsafe-name: not a name that an object is read by',
   ])
   t.equal(source.ignored, 1)
-  t.equal(await read(source, 'C:\\x'), 'backslash')
+  t.equal(await read(source, 'C:/x'), 'backslash')
   t.equal(await read(source, 'ü'), 'cp437')
   t.equal(await read(source, 'crc'), 'damaged-archive: its checksum is not that of its bytes')
   t.equal(await read(source, 'size'), 'damaged-archive: its bytes are not the 4 that were put in')
   t.equal(await read(source, 'more'), 'damaged-archive: its sizes contradict each other')
-  t.equal(await read(source, 'other'), 'damaged-archive: its local header gives another name')
   t.equal(await read(source, 'big'), big.toString())
   t.match(await read(source, 'bomb'), /^damaged-archive: its bytes are not the 9437184/)
   t.match(await read(source, 'big-crc'), /^damaged-archive: its checksum/)
@@ -365,6 +496,9 @@ t.test('old tars: GNU long names, prefixes, signed checksums, types', async (t) 
   prefixed.write('prefix/of', 345)
   const old = tarHeader(text('old'), 1, '\0')
   old.fill(0, 257, 265)
+  const times = tarHeader(text('times'), 1, '0')
+  times.write('ustar  \0', 257)
+  times.write('15302274515\x0015302274515\0', 345)
   const source = await open(
     Buffer.concat([
       tar([{ name: '././@LongLink', type: 'L', bytes: text(`${long}\0`) }], Buffer.alloc(0)),
@@ -373,14 +507,16 @@ t.test('old tars: GNU long names, prefixes, signed checksums, types', async (t) 
       Buffer.alloc(512, 'p'),
       sealed(old),
       Buffer.alloc(512, 'o'),
+      sealed(times),
+      Buffer.alloc(512, 't'),
       tar([
         { name: 'volume', type: 'V' },
         { name: 'contiguous', type: '7', bytes: text('7') },
-        { name: 'dump', type: 'D', bytes: text('Yx\0\0') },
+        { name: 'dump/', type: 'D', bytes: text('Yx\0\0') },
       ]),
     ]),
   )
-  t.same(await listed(source), ['contiguous', long, 'old', 'prefix/of/name'])
+  t.same(await listed(source), ['contiguous', long, 'old', 'prefix/of/name', 'times'])
   t.equal(await read(source, 'prefix/of/name'), 'p')
   t.equal(await read(source, long), 'long')
 })

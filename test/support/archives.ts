@@ -87,6 +87,14 @@ export interface ZipMember {
   readonly size?: number
   /** The name in the local header, where it is another. */
   readonly localName?: string
+  readonly localMethod?: number
+  /** Of the system that made it. @default 3, Unix */
+  readonly host?: number
+  /** The name that a field of Info-ZIP's gives; `localUnicodePath`: only in the local header. */
+  readonly unicodePath?: string
+  readonly localUnicodePath?: string
+  /** Bytes between it and the next one. */
+  readonly behind?: Uint8Array
 }
 
 /** A zip of these members; `zip64`: with 64 bits for every number. */
@@ -102,8 +110,9 @@ export function zip(
     const data = member.deflate === true ? deflateRawSync(bytes) : bytes
     const local = zipHeader(member, bytes, data, undefined, zip64)
     directory.push(zipHeader(member, bytes, data, at, zip64))
-    parts.push(local, data)
-    at += local.length + data.length
+    const behind = Buffer.from(member.behind ?? Buffer.alloc(0))
+    parts.push(local, data, behind)
+    at += local.length + data.length + behind.length
   }
   const all = Buffer.concat(directory)
   const count = entries ?? directory.length
@@ -114,7 +123,7 @@ function zipHeader(member: ZipMember, bytes: Buffer, data: Buffer, at: number | 
   const central = at !== undefined
   const name = Buffer.from(central ? member.name : (member.localName ?? member.name))
   const size = member.size ?? bytes.length
-  const extra = zip64 ? Buffer.alloc(central ? 28 : 20) : Buffer.alloc(0)
+  let extra = zip64 ? Buffer.alloc(central ? 28 : 20) : Buffer.alloc(0)
   if (zip64) {
     extra.writeUInt16LE(1, 0)
     extra.writeUInt16LE(extra.length - 4, 2)
@@ -122,13 +131,16 @@ function zipHeader(member: ZipMember, bytes: Buffer, data: Buffer, at: number | 
     extra.writeBigUInt64LE(BigInt(data.length), 12)
     if (central) extra.writeBigUInt64LE(BigInt(at), 20)
   }
+  const unicodePath = member.unicodePath ?? (central ? undefined : member.localUnicodePath)
+  if (unicodePath !== undefined) extra = Buffer.concat([extra, unicodePathField(name, unicodePath)])
   const head = Buffer.alloc(central ? 46 : 30)
   const shift = central ? 2 : 0
   head.writeUInt32LE(central ? 0x02014b50 : 0x04034b50, 0)
-  if (central) head.writeUInt16LE((3 << 8) | 45, 4)
+  if (central) head.writeUInt16LE(((member.host ?? 3) << 8) | 45, 4)
   head.writeUInt16LE(zip64 ? 45 : 20, 4 + shift)
   head.writeUInt16LE(member.flags ?? 0x800, 6 + shift)
-  head.writeUInt16LE(member.method ?? (member.deflate === true ? 8 : 0), 8 + shift)
+  const method = member.method ?? (member.deflate === true ? 8 : 0)
+  head.writeUInt16LE(central ? method : (member.localMethod ?? method), 8 + shift)
   head.writeUInt32LE(member.crc ?? crc32(bytes), 14 + shift)
   head.writeUInt32LE(zip64 ? 0xffffffff : data.length, 18 + shift)
   head.writeUInt32LE(zip64 ? 0xffffffff : size, 22 + shift)
@@ -139,6 +151,16 @@ function zipHeader(member: ZipMember, bytes: Buffer, data: Buffer, at: number | 
     head.writeUInt32LE(zip64 ? 0xffffffff : at, 42)
   }
   return Buffer.concat([head, name, extra])
+}
+
+function unicodePathField(name: Uint8Array, path: string): Buffer {
+  const data = Buffer.from(path)
+  const field = Buffer.alloc(9)
+  field.writeUInt16LE(0x7075, 0)
+  field.writeUInt16LE(5 + data.length, 2)
+  field[4] = 1
+  field.writeUInt32LE(crc32(name), 5)
+  return Buffer.concat([field, data])
 }
 
 function zip64End(count: number, length: number, at: number): Buffer {
