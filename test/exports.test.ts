@@ -274,6 +274,56 @@ t.test('with --by-name the folders of an export do not count; without it they do
   t.match(byName.summary.notChecked.join('\n'), /the folders of 5 files were not looked at/)
 })
 
+t.test('a flat part beside the folders of an account is not passed over in silence', async (t) => {
+  const flat = [...objects].map(([key, bytes]) => [`flat/${base(key)}`, bytes] as const)
+  const inflated = [`AWSLogs/111122223333/${base([...objects.keys()][0] ?? '').replace(/\.gz$/, '')}`, Buffer.from('{}')] as const
+  const mixed = new Map([...objects, ...flat, inflated, ['flat/notes.json.gz', Buffer.from('x')]])
+  const said = new RegExp(`In the export, ${objects.size + 1} files with names of CloudTrail's lie outside .* With --by-name`)
+  for (const source of [
+    memorySource({ name: 'mixed', objects: mixed }),
+    await directorySource(write(mixed)),
+    await archiveSource(writeFile('mixed.tar', tarOf(mixed))),
+  ]) {
+    const run = await runCase(plain, [source], { metadata: caseMetadata(plain) })
+    t.equal(run.summary.verdict, 'valid')
+    t.match(run.summary.notChecked.join('\n'), said)
+  }
+  const moved = new Map([...objects].map(([key, bytes]) => [key.includes('-Digest') ? key : `moved/${base(key)}`, bytes]))
+  const run = await runCase(plain, [memorySource({ name: 'moved', objects: moved })], { metadata: caseMetadata(plain) })
+  t.same(new Set(run.findings.map(({ code }) => code)), new Set(['LOG_FILE_MISSING']), 'what was moved is missing in its place')
+  t.match(run.summary.notChecked.join('\n'), "files with names of CloudTrail's lie outside", 'and the report says where to look')
+  const beside = new Map([...objects, [`flat/../${base([...objects.keys()][0] ?? '')}`, Buffer.from('x')]])
+  const store = memorySource({ name: 's3://b', kind: 'store', bucket: BUCKET, objects: beside })
+  const onStore = await runCase(plain, [store], { metadata: caseMetadata(plain) })
+  t.notMatch(
+    onStore.summary.notChecked.join('\n'),
+    "names of CloudTrail's",
+    'of a bucket nothing is said: other things lie there',
+  )
+})
+
+t.test('with --bucket, parts of one export are of one bucket, whatever their folders are called', async (t) => {
+  const isDigest = (key: string): boolean => key.includes('-Digest/')
+  const part = (folder: string, digests: boolean, named = (key: string) => key): [string, Uint8Array | string][] =>
+    [...objects].filter(([key]) => isDigest(key) === digests).map(([key, bytes]) => [join(folder, named(key)), bytes])
+  const layouts: [string, [string, Uint8Array | string][], [string, Uint8Array | string][]][] = [
+    ['digests in a folder named like the bucket', part(BUCKET, true), part('', false)],
+    ['both flat', part('', true, base), part('', false, base)],
+    ['log files flat', part(BUCKET, true), part('', false, base)],
+    ['digests flat', part('', true, base), part(BUCKET, false)],
+  ]
+  for (const [what, digests, logs] of layouts) {
+    for (const lost of [0, 1]) {
+      const sources = await Promise.all([digests, logs.slice(lost)].map((files) => directorySource(write(new Map(files)))))
+      const run = await runCase({ ...plain, options: { ...plain.options, bucket: BUCKET } }, sources, {
+        metadata: caseMetadata(plain),
+      })
+      const codes = run.findings.map(({ code }) => code)
+      t.same(codes, lost === 0 ? [] : ['LOG_FILE_MISSING'], `${what}: ${lost} log files are missing`)
+    }
+  }
+})
+
 t.test('an export gives the same report wherever it lies', async (t) => {
   const demo = caseOf('demo')
   const as = (name: string) =>

@@ -1,7 +1,7 @@
 /** Finds every `AWSLogs/` of the sources, and under it every account and region with digests or log files. */
 import pLimit from 'p-limit'
 import { compareKeys } from '../core/compare-keys.js'
-import { isAccountId, isOrganizationId, isRegion } from '../core/object-key.js'
+import { isAccountId, isInflatedName, isOrganizationId, isRegion, keyOfName } from '../core/object-key.js'
 import type { FolderListing, Source, UnlistedPart, UnreadableObject } from '../sources/source.js'
 import { isMarker } from './day-listing.js'
 import { mapInOrder } from './in-order.js'
@@ -37,6 +37,8 @@ export interface Discovery {
   readonly otherServices: readonly string[]
   /** Their folders. */
   readonly passedOver: readonly { readonly source: Source; readonly folder: string }[]
+  /** How many files of an export have names of CloudTrail's and lie outside of the folders of its log files and digests. */
+  readonly outside: ReadonlyMap<Source, number>
   /** Folders that could not be listed. */
   readonly unreadable: readonly { readonly place: Place | undefined; readonly source: Source; readonly part: UnlistedPart }[]
 }
@@ -99,6 +101,7 @@ class Discoverer {
   readonly #otherServices = new Set<string>()
   readonly #passedOver: { readonly source: Source; readonly folder: string }[] = []
   readonly #withAccounts = new Set<Source>()
+  readonly #outside = new Map<Source, number>()
   #searched = 0
 
   constructor(options: DiscoverOptions) {
@@ -114,6 +117,7 @@ class Discoverer {
       withAccounts: this.#withAccounts,
       otherServices: [...this.#otherServices].sort(),
       passedOver: this.#passedOver,
+      outside: this.#outside,
       unreadable: this.#unreadable.sort((a, b) => compareKeys(a.part.key, b.part.key)),
     }
   }
@@ -155,8 +159,14 @@ class Discoverer {
     return source.folders(prefix, { signal: this.#options.signal })
   }
 
+  /** Of a folder in which no log file or digest has its place. */
   async #folders(source: Source, prefix: string, place: Place | undefined): Promise<readonly string[]> {
-    const listing = await this.#list(source, prefix)
+    const passOver = (key: string): boolean => {
+      if (source.kind === 'export' && isNamedByCloudTrail(key.slice(prefix.length)))
+        this.#outside.set(source, (this.#outside.get(source) ?? 0) + 1)
+      return true
+    }
+    const listing = await source.folders(prefix, { signal: this.#options.signal, passOver })
     if ('folders' in listing) {
       for (const part of listing.objects) {
         if (part.kind === 'unreadable' && (place !== undefined || mayHoldLogs(part.key, prefix)))
@@ -300,6 +310,10 @@ class Discoverer {
 /** Something outside of any `AWSLogs/` that could not be looked at: a folder, what should be an `AWSLogs/`, or a part of all (no key). */
 function mayHoldLogs(key: string, prefix: string): boolean {
   return key === '' || key.endsWith('/') || key === `${prefix}AWSLogs`
+}
+
+function isNamedByCloudTrail(name: string): boolean {
+  return keyOfName(name) !== undefined || isInflatedName(name)
 }
 
 function unsearched(detail: string): UnreadableObject {

@@ -7,7 +7,7 @@ import { foundAs, sourceLabel } from './source-label.js'
 
 export interface Found {
   readonly discovery: Discovery
-  /** What is to be said of exports that were looked at by names. */
+  /** What is to be said of exports that were looked at by names, or might be. */
   readonly byName: readonly string[]
   /** Files there that may have been log files. */
   readonly strays: readonly string[]
@@ -23,14 +23,22 @@ export async function find(options: ResolvedOptions, signal: AbortSignal): Promi
     const named = await byName(source, signal)
     if (named !== undefined) rebuilt.set(source, named)
   }
-  if (rebuilt.size === 0) return { discovery, byName: [], strays: [] }
+  const outside = sources.flatMap((source) => {
+    const files = rebuilt.has(source) ? 0 : (discovery.outside.get(source) ?? 0)
+    return files === 0 ? [] : [outsideSentence(sourceLabel(source, sources), files)]
+  })
+  if (rebuilt.size === 0) return { discovery, byName: outside, strays: [] }
   const all = [...rebuilt]
   return {
     discovery: await discover(
       sources.map((source) => rebuilt.get(source) ?? source),
       { accountIds, regions, signal },
     ),
-    byName: all.map(([source, named]) => named.sentence(sourceLabel(source, sources))),
+    byName: [...outside, ...all.map(([source, named]) => named.sentence(sourceLabel(source, sources)))],
     strays: all.flatMap(([source, { strays }]) => strays.map((stray) => foundAs(source, stray, sources))),
   }
+}
+
+function outsideSentence(label: string, files: number): string {
+  return `In ${label}, ${files} files with names of CloudTrail's lie outside of an account's folders of log files and digests: they were not looked at. With --by-name, each is put where its name says.`
 }

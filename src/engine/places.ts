@@ -122,7 +122,7 @@ export class Places {
 
   /**
    * Where the key lies if it lies in its own place, and none of the copies that are known lies there. Beside a live store no
-   * export stands in for it; of several exact exports each may hold a part.
+   * export stands in for it; of several exact exports, or ones that the operator says are of that bucket, each may hold a part.
    */
   exact(bucket: string, key: string, copies: readonly number[]): Location | undefined {
     // The copies lie in it.
@@ -131,6 +131,7 @@ export class Places {
     const wanted = this.all.filter((place) => place.isExact && place.locate(bucket, key) !== undefined)
     const store = wanted.find((place) => place.origin === 'store')
     const place = store ?? (known.some((copy) => copy?.isExact === true) ? undefined : wanted[0])
+    if (store === undefined && known.some((copy) => copy?.origin === 'given' && copy.source !== place?.source)) return undefined
     const at = place === undefined || known.includes(place) ? undefined : place.locate(bucket, key)
     // Two places of one bucket both answer for the whole of it: it is the same object.
     if (known.some((copy) => copy?.source === place?.source && copy?.locate(bucket, key) === at)) return undefined

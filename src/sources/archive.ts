@@ -116,7 +116,7 @@ class ArchiveSource implements Source {
       const key = this.#index.key(at)
       const slash = key.indexOf('/', prefix.length)
       if (slash === -1) {
-        this.#list(at++, key, objects)
+        this.#list(at++, key, objects, options.passOver)
         continue
       }
       const folder = key.slice(0, slash + 1)
@@ -180,15 +180,16 @@ class ArchiveSource implements Source {
     return damage === null ? [] : [{ kind: 'unreadable', key: '', reason: 'damaged-archive', detail: damage }]
   }
 
-  #list(position: number, key: string, into: (ListedObject | UnlistedPart)[]): void {
+  #list(position: number, key: string, into: (ListedObject | UnlistedPart)[], passOver?: (key: string) => boolean): void {
     if (!this.#isListed(key)) return
     const member = this.#index.member(position)
     const { refusal } = member
     if (member.isRecorded) {
       if (this.#reader.recorded(member).kind === 'unreadable') into.push({ kind: 'object', key })
     } else if (refusal !== undefined) into.push({ kind: 'unreadable', key, ...refusal })
-    else if (!this.#isIgnored(key)) into.push({ kind: 'object', key })
-    else if (this.#index.countOnce(position)) this.ignored++
+    else if (!this.#isIgnored(key)) {
+      if (passOver?.(key) !== true) into.push({ kind: 'object', key })
+    } else if (this.#index.countOnce(position)) this.ignored++
   }
 
   #isIgnored(key: string): boolean {

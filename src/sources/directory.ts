@@ -86,7 +86,7 @@ class DirectorySource implements Source {
     for (const name of content.names) {
       const part = this.#part(prefix, name, content)
       if (part === 'folder') folders.push(prefix + name)
-      else objects.push(part)
+      else if (part.kind === 'unreadable' || options.passOver?.(part.key) !== true) objects.push(part)
     }
     return { folders, objects }
   }

@@ -77,8 +77,9 @@ class MemorySource implements Source {
     for (let key = this.#keys[at]; key?.startsWith(prefix); key = this.#keys[at]) {
       const slash = key.indexOf('/', prefix.length)
       // A key `folder/` is that folder's own marker: below the prefix there is the folder, as S3 answers with a delimiter.
-      if (slash === -1) objects.push(this.#listed(key))
-      else folders.push(key.slice(0, slash + 1))
+      if (slash === -1) {
+        if (options.passOver?.(key) !== true) objects.push(this.#listed(key))
+      } else folders.push(key.slice(0, slash + 1))
       // '0' follows '/' in byte order: the first key past everything in the folder.
       at = slash === -1 ? at + 1 : this.#firstFrom(`${key.slice(0, slash)}0`)
     }

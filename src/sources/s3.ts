@@ -137,7 +137,7 @@ class S3Source implements Source {
     throw invalidOption('lane', lane, `\`sdk\` for ${JSON.stringify(this.name)}, to which only the SDK knows the way`)
   }
 
-  async folders(prefix: string, { signal }: ListOptions = {}): Promise<FolderListing | UnreadableObject> {
+  async folders(prefix: string, { signal, passOver }: ListOptions = {}): Promise<FolderListing | UnreadableObject> {
     const folders: string[] = []
     const objects: (ListedObject | UnlistedPart)[] = []
     const [objectOrder, folderOrder] = [new ListingOrder(), new ListingOrder()]
@@ -146,7 +146,7 @@ class S3Source implements Source {
       for await (const page of this.#bucket.pages(query, signal, this.#takeOpening(prefix))) {
         for (const object of listedOn(page)) {
           if (object.kind === 'object') objectOrder.check(object.key)
-          objects.push(object)
+          if (object.kind === 'unreadable' || passOver?.(object.key) !== true) objects.push(object)
         }
         for (const prefix of page.prefixes) {
           const folder = decodeKey(prefix, page)

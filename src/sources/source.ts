@@ -104,6 +104,8 @@ export interface ReadOptions {
 /** How a listing is read. */
 export interface ListOptions {
   readonly signal?: AbortSignal
+  /** Told of each object directly below the prefix; those that it answers true to may be left out. What could not be looked at never is. */
+  readonly passOver?: (key: string) => boolean
 }
 
 /** One version of an object, or a marker that says that it was deleted. */

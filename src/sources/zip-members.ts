@@ -88,8 +88,8 @@ function addEntry(builder: ArchiveIndexBuilder, entry: Entry, local: LocalHeader
     builder.addRefused([key, ...others.map((other) => memberKey(other).key)], refusedFor('disputedName'), place)
   else if (!isSafe) builder.addRefused([key, ...keysWhereExtracted(name)], refusedFor('unsafeName'), place)
   else if (key.length > 0) builder.add({ ...place, name: key, form, crc })
-  // On Windows, both separate folders.
-  if (key.includes(SLASH) && key.includes(BACKSLASH))
+  // Where it was made both separated folders; here they do not.
+  if (!UNIX.has(entry.versionMadeBy >>> 8) && key.includes(BACKSLASH))
     builder.addRefused([memberKey(withSlashes(key)).key], refusedFor('disputedName'), place)
 }
 
@@ -120,6 +120,8 @@ function nameOf({ generalPurposeBitFlag: flags, fileNameRaw, extraFields }: Entr
   return isUtf8(fileNameRaw) ? fileNameRaw : Buffer.from(getFileNameLowLevel(flags, fileNameRaw, extraFields, true))
 }
 
+/** Unix, and what macOS says of itself. */
+const UNIX: ReadonlySet<number> = new Set([3, 19])
 const ENCRYPTED = 0x1
 const MADE_ON_UNIX = 3
 const FILE_TYPE = 0o170000
