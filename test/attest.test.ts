@@ -155,6 +155,20 @@ t.test('the command seals, and checks what was sealed', async (t) => {
     { code: 1, stdout: /evidence +FAILS[\s\S]*NOT SEALED/ },
     'other evidence does not',
   )
+  const [evidence = '', ...keysAndMetadata] = EVIDENCE
+  const [keysOnly, metadataOnly] = [keysAndMetadata.slice(0, 2), keysAndMetadata.slice(2)]
+  const renamed = at('renamed')
+  cpSync(evidence, renamed, { recursive: true })
+  const why: [string, string[], RegExp][] = [
+    ['a renamed directory', [renamed, ...keysAndMetadata], /FAILS[^\n]*\n +Said now only: That the export is a copy of s3/],
+    ['no metadata', [evidence, ...keysOnly], /The sealed run was given a metadata file: give the same with --metadata\./],
+    [
+      'no public keys',
+      [evidence, ...metadataOnly],
+      /public keys of the sealed run were not given: give the same with --public-keys\./,
+    ],
+  ]
+  for (const [name, words, message] of why) t.match(await run(...check, ...words), { code: 1, stdout: message }, `${name}: why`)
   t.match(await run('attest', 'check', report, '--signer', at('other.pub')), { code: 1, stdout: /signature +FAILS/ })
   t.match(await run(...check, '--tsa', at('key.pub')), { code: 1, stdout: /time-stamp +FAILS/ }, 'a time-stamp was asked for')
 
@@ -227,13 +241,32 @@ t.test('a time-stamp says when a report was sealed at the latest', async (t): Pr
   }
   const envelope = at('a.json.dsse.json')
   cpSync(envelope, at('unstamped'))
+  /** An envelope that somebody else put the response into. */
   const checkWith = async (response: string | Uint8Array, tsa: string) => {
-    cpSync(at('unstamped'), envelope)
-    const path = typeof response === 'string' ? at(response) : at('response')
-    if (typeof response !== 'string') writeFileSync(path, response)
-    t.match(await run('attest', 'attach', at('a.json'), path), { code: 0 })
+    const bytes = typeof response === 'string' ? readFileSync(at(response)) : response
+    const answer = parseEnvelope(readFileSync(at('unstamped')))
+    if (!answer.ok) throw new Error(answer.reason)
+    const signatures = answer.envelope.signatures.map((one) => ({ ...one, timestamps: [bytes] }))
+    writeFileSync(envelope, formatEnvelope({ ...answer.envelope, signatures }))
     return run('attest', 'check', at('a.json'), '--signer', at('key.pub'), '--tsa', at(tsa))
   }
+  t.match(await run('attest', 'attach', at('a.json'), at('a.json.tsr')), { code: 0 })
+  t.match(await run('attest', 'check', at('a.json'), '--signer', at('key.pub'), '--tsa', at('ca.pem')), { code: 0 })
+  cpSync(at('unstamped'), envelope)
+  const own = readFileSync(at('a.json.tsr'))
+  const unattached: [string, Uint8Array, RegExp][] = [
+    ['no response', Buffer.from('none'), /is no time-stamp over the signature in /],
+    ['a web page', Buffer.from('<html>busy</html>'), /is no time-stamp over/],
+    ['half of one', own.subarray(0, own.length / 2), /is no time-stamp over/],
+    ['more than one', Buffer.concat([own, own]), /bytes follow it/],
+    ['over another signature', readFileSync(at('b.json.tsr')), /it is over something else/],
+    ['a refusal', Buffer.from('30053003020102', 'hex'), /the authority refused it \(status 2\)/],
+  ]
+  for (const [what, response, message] of unattached) {
+    writeFileSync(at('response'), response)
+    t.match(await run('attest', 'attach', at('a.json'), at('response')), { code: 2, stderr: message }, `attach: ${what}`)
+  }
+  t.same(readFileSync(envelope), readFileSync(at('unstamped')), 'what is refused leaves the envelope as it was')
   t.match(await checkWith('a.json.tsr', 'ca.pem'), { code: 0, stdout: /time-stamp +holds +signed before 2\d{3}-.*CN=tsa/ })
   t.match(await run('attest', 'check', at('a.json'), '--signer', at('key.pub')), { code: 0, stdout: /time-stamp +not checked/ })
   t.match(await checkWith('b.json.tsr', 'ca.pem'), { code: 1, stdout: /time-stamp +FAILS/ }, 'over another signature')

@@ -2,11 +2,16 @@
  * Time-stamps of RFC 3161: an authority's word that a signature was there at a time. The request is a file to be sent by whoever
  * seals (`curl --data-binary`); the response is checked against the authority's certificates, without a network.
  */
-import { randomBytes, X509Certificate } from 'node:crypto'
+import { createHash, randomBytes, X509Certificate } from 'node:crypto'
+import type { SignedData } from 'pkijs'
 import { VerifyTrailError } from '../errors.js'
 
-const SHA256_OID = '2.16.840.1.101.3.4.2.1'
-const HASHES: ReadonlySet<string> = new Set([SHA256_OID, '2.16.840.1.101.3.4.2.2', '2.16.840.1.101.3.4.2.3'])
+/** By OID. */
+const HASHES: ReadonlyMap<string, string> = new Map([
+  ['2.16.840.1.101.3.4.2.1', 'sha256'],
+  ['2.16.840.1.101.3.4.2.2', 'sha384'],
+  ['2.16.840.1.101.3.4.2.3', 'sha512'],
+])
 const TIME_STAMPING = '1.3.6.1.5.5.7.3.8'
 const EXTENDED_KEY_USAGE = '2.5.29.37'
 const NONCE_BYTES = 16
@@ -44,13 +49,9 @@ export async function checkTimeStamp(
 ): Promise<TimeStampAnswer> {
   const { pkijs } = await load()
   try {
-    const { status, timeStampToken } = pkijs.TimeStampResp.fromBER(toArrayBuffer(response))
-    if (status.status > 1 || timeStampToken === undefined) return no(`the authority refused it (status ${status.status})`)
-    const signed = new pkijs.SignedData({ schema: timeStampToken.content })
-    const content = signed.encapContentInfo.eContent?.valueBlock.valueHexView
-    if (content === undefined) return no('it has no content')
-    const { genTime, messageImprint } = pkijs.TSTInfo.fromBER(toArrayBuffer(content))
-    if (!HASHES.has(messageImprint.hashAlgorithm.algorithmId)) return no('its hash is none of SHA-256, SHA-384, SHA-512')
+    const stamp = await readTimeStamp(response, signature)
+    if ('reason' in stamp) return no(stamp.reason)
+    const { signed, genTime } = stamp
     const result = await signed.verify({
       signer: 0,
       data: toArrayBuffer(signature),
@@ -69,6 +70,37 @@ export async function checkTimeStamp(
     return { ok: true, time: genTime, authority: signer.subject.replaceAll('\n', ', ') }
   } catch (error) {
     return no(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Why these bytes are no time-stamp over `signature`; undefined where they are one, by whomever. */
+export async function whyNoTimeStamp(response: Uint8Array, signature: Uint8Array): Promise<string | undefined> {
+  const stamp = await readTimeStamp(response, signature)
+  return 'reason' in stamp ? stamp.reason : undefined
+}
+
+/** A response that was granted, and is over `signature`. Who signed it is not looked at. */
+async function readTimeStamp(
+  response: Uint8Array,
+  signature: Uint8Array,
+): Promise<{ readonly signed: SignedData; readonly genTime: Date } | { readonly reason: string }> {
+  const { asn1js, pkijs } = await load()
+  try {
+    const { offset } = asn1js.fromBER(toArrayBuffer(response))
+    if (offset !== response.length) return { reason: offset === -1 ? 'it is no DER' : 'bytes follow it' }
+    const { status, timeStampToken } = pkijs.TimeStampResp.fromBER(toArrayBuffer(response))
+    if (status.status > 1 || timeStampToken === undefined) return { reason: `the authority refused it (status ${status.status})` }
+    const signed = new pkijs.SignedData({ schema: timeStampToken.content })
+    const content = signed.encapContentInfo.eContent?.valueBlock.valueHexView
+    if (content === undefined) return { reason: 'it has no content' }
+    const { genTime, messageImprint } = pkijs.TSTInfo.fromBER(toArrayBuffer(content))
+    const hash = HASHES.get(messageImprint.hashAlgorithm.algorithmId)
+    if (hash === undefined) return { reason: 'its hash is none of SHA-256, SHA-384, SHA-512' }
+    const imprint = Buffer.from(messageImprint.hashedMessage.valueBlock.valueHexView)
+    if (!createHash(hash).update(signature).digest().equals(imprint)) return { reason: 'it is over something else' }
+    return { signed, genTime }
+  } catch (error) {
+    return { reason: error instanceof Error ? error.message : String(error) }
   }
 }
 

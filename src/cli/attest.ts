@@ -1,11 +1,12 @@
 import type { KeyObject } from 'node:crypto'
 import { Writable } from 'node:stream'
 import { type Envelope, type EnvelopeSignature, formatEnvelope, IN_TOTO, parseEnvelope, signatureBy } from '../attest/dsse.js'
+import { otherResults } from '../attest/other-results.js'
 import { ResultsHash } from '../attest/results-hash.js'
 import { keyId, keyKind, parseSignerKey } from '../attest/signing-key.js'
 import { parseStatement, type ReportStatement, type StatedKey } from '../attest/statement.js'
-import { checkTimeStamp, parseAuthorities, timeStampRequest } from '../attest/time-stamp.js'
-import type { Result } from '../core/results.js'
+import { checkTimeStamp, parseAuthorities, timeStampRequest, whyNoTimeStamp } from '../attest/time-stamp.js'
+import type { Result, Summary } from '../core/results.js'
 import { type VerifyTrailOptions, verifyTrail } from '../engine/verify-trail.js'
 import { VerifyTrailError } from '../errors.js'
 import { escapeTerminal } from '../reports/escape.js'
@@ -25,6 +26,8 @@ interface Checked {
   readonly what: string
   readonly holds: boolean | undefined
   readonly detail: string
+  /** What may have led to it. */
+  readonly reasons?: readonly string[]
 }
 
 export async function runAttest(command: AttestCommand, console: Console): Promise<ExitCode> {
@@ -54,9 +57,10 @@ async function check(command: AttestCheckCommand, console: Console): Promise<Exi
   const sealed = checks.every((each) => each.holds !== false)
   if (sealed) checks.push(await checkedEvidence(command, console, statement))
   const holds = checks.every((each) => each.holds !== false)
-  for (const { what, detail, holds: one } of checks) {
+  for (const { what, detail, holds: one, reasons = [] } of checks) {
     const word = one === undefined ? 'not checked' : one ? 'holds' : 'FAILS'
     console.stdout.write(`${what.padEnd(12)}${word.padEnd(13)}${escapeTerminal(detail)}\n`)
+    for (const reason of reasons) console.stdout.write(`${' '.repeat(25)}${escapeTerminal(reason)}\n`)
   }
   const { verdict, startedAt } = statement
   console.stdout.write(
@@ -104,24 +108,30 @@ async function checkedTimeStamps({ tsa }: AttestCheckCommand, signature: Envelop
 async function checkedEvidence(command: AttestCheckCommand, console: Console, statement: ReportStatement): Promise<Checked> {
   const what = 'evidence'
   if (command.sources.length === 0) return { what, holds: undefined, detail: 'name the evidence to verify it again' }
-  const told = await toldToTheRun(command.report)
+  const sealed = await summaryOf(command.report)
+  const told = sealed === undefined ? {} : toldToTheRun(sealed)
   const found = await withEvidence(command, console, (evidence) =>
     resultsOf({ ...optionsOf(command, statement), ...evidence, ...told }, statement.publicKeys, console),
   )
   if (found === undefined) throw new VerifyTrailError('ERR_REPORT', 'interrupted: the evidence was not verified again')
-  if (found === statement.resultsSha256) return { what, holds: true, detail: 'gives the same results, byte for byte' }
-  return { what, holds: false, detail: `gives other results (SHA-256 ${found}, stated ${statement.resultsSha256})` }
+  const { resultsSha256, summary } = found
+  if (resultsSha256 === statement.resultsSha256) return { what, holds: true, detail: 'gives the same results, byte for byte' }
+  const detail = `gives other results (SHA-256 ${resultsSha256}, stated ${statement.resultsSha256})`
+  const reasons = sealed === undefined ? [] : otherResults(sealed, summary)
+  return { what, holds: false, detail, reasons: reasons.length === 0 ? [COMPARE] : reasons }
+}
+
+const COMPARE = 'Single results differ: write a report of the evidence with -o, and compare both with verify-trail diff.'
+
+async function summaryOf(report: string): Promise<Summary | undefined> {
+  for await (const result of readReport(report)) if (result.kind === 'summary') return result
+  return undefined
 }
 
 /** What the sealed run was told beside the evidence: what was expected, and what CloudTrail said of its trails at that time. */
-async function toldToTheRun(report: string): Promise<Pick<VerifyTrailOptions, 'expectations' | 'trailKnowledge'>> {
-  for await (const result of readReport(report)) {
-    if (result.kind !== 'summary') continue
-    const { trails, expectations } = result
-    const accept = expectations?.accept.map(({ gaps: _, ...gap }) => gap)
-    return given({ trailKnowledge: trails, expectations: expectations && { expect: expectations.expect, accept: accept ?? [] } })
-  }
-  return {}
+function toldToTheRun({ trails, expectations }: Summary): Pick<VerifyTrailOptions, 'expectations' | 'trailKnowledge'> {
+  const accept = expectations?.accept.map(({ gaps: _, ...gap }) => gap)
+  return given({ trailKnowledge: trails, expectations: expectations && { expect: expectations.expect, accept: accept ?? [] } })
 }
 
 function optionsOf(command: AttestCheckCommand, { request, startedAt }: ReportStatement): Omit<VerifyTrailOptions, 'sources'> {
@@ -133,7 +143,11 @@ function optionsOf(command: AttestCheckCommand, { request, startedAt }: ReportSt
 }
 
 /** Undefined: interrupted. Where a public key was had from is the sealed run's word: the same key may lie elsewhere by now. */
-async function resultsOf(options: VerifyTrailOptions, keys: readonly StatedKey[], console: Console): Promise<string | undefined> {
+async function resultsOf(
+  options: VerifyTrailOptions,
+  keys: readonly StatedKey[],
+  console: Console,
+): Promise<{ readonly resultsSha256: string; readonly summary: Summary } | undefined> {
   const hash = new ResultsHash()
   const sink = new Writable({
     write(chunk: Uint8Array, _, done) {
@@ -143,18 +157,18 @@ async function resultsOf(options: VerifyTrailOptions, keys: readonly StatedKey[]
   })
   const report = jsonReport(sink)
   const display = showProgress(console, true)
-  let interrupted = false
+  let summary: Summary | undefined
   try {
     const signal = console.interrupted
     for await (const result of verifyTrail({ ...options, signal, onProgress: (progress) => display.update(progress) })) {
-      if (result.kind === 'summary') interrupted = result.run.interrupted
+      if (result.kind === 'summary') summary = result
       await report.write(withOrigins(result, keys))
     }
   } finally {
     display.stop()
     await report.end()
   }
-  return interrupted ? undefined : hash.digest().resultsSha256
+  return summary === undefined || summary.run.interrupted ? undefined : { resultsSha256: hash.digest().resultsSha256, summary }
 }
 
 function withOrigins(result: Result, keys: readonly StatedKey[]): Result {
@@ -177,13 +191,16 @@ async function request({ report, output }: AttestRequestCommand, console: Consol
   return 0
 }
 
-/** Whether the response is worth anything is for `check`, with the authority's certificate. */
+/** Who signed the response is for `check`, with the authority's certificate; that it is one over this signature is seen at once. */
 async function attach({ report, response }: AttestAttachCommand, console: Console): Promise<ExitCode> {
   const path = envelopePath(report)
   const envelope = await readEnvelope(path)
   const [first, ...others] = envelope.signatures
   if (first === undefined) throw new VerifyTrailError('ERR_REPORT', 'the envelope has no signature')
   const stamp = await readSmallFile(response)
+  const reason = await whyNoTimeStamp(stamp, first.sig)
+  if (reason !== undefined)
+    throw new VerifyTrailError('ERR_REPORT', `'${response}' is no time-stamp over the signature in '${path}': ${reason}`)
   const stamped = { ...first, timestamps: [...first.timestamps, stamp] }
   await write(path, Buffer.from(formatEnvelope({ ...envelope, signatures: [stamped, ...others] })))
   say(console, `attached ${response} to ${path}`)
