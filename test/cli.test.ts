@@ -21,6 +21,14 @@ const INVALID = caseFiles('log-edited')
 const evidence = ({ source, keys, metadata }: typeof VALID) => [source, '--public-keys', keys, '--metadata', metadata]
 const SOURCE = VALID.source
 
+t.test('metadata of which nothing was used is not passed over in silence', async (t) => {
+  const dir = t.testdir({ 'metadata.json': '{"other-bucket/AWSLogs/x":{"signature":"1"}}' })
+  const [source = '', ...keys] = evidence(VALID).slice(0, 3)
+  const unused = await run([source, ...keys, '--metadata', join(dir, 'metadata.json')])
+  t.match(unused, { code: 3, stderr: /none of the 1 entries of .*metadata\.json was used/ })
+  t.notMatch((await run(evidence(VALID))).stderr, 'was used')
+})
+
 t.test('bad input is exit code 2 and one clear sentence on stderr', async (t) => {
   const dir = t.testdir({
     empty: {},

@@ -133,9 +133,25 @@ export async function verifyAndReport(
   await outputs.complete()
   readList?.discard()
   const { summary } = seen
+  warnOfUnused(command, console, options, summary)
   if (seal !== undefined && summary !== undefined) await outputs.also(outputs.jsonReports, (path) => seal.write(path, summary))
   if (state !== undefined && isDone(summary) && !outputs.failed) await endState(state, outputs.jsonReports)
   return exitCode(console, outputs, seen)
+}
+
+/** Metadata of another export, or under other names, would be missed in silence. */
+function warnOfUnused(
+  { metadata: path, shard }: VerifyCommand,
+  console: Console,
+  { metadata }: VerifyTrailOptions,
+  summary: Summary | undefined,
+): void {
+  if (path === undefined || metadata === undefined || shard !== undefined || !isDone(summary)) return
+  if ((summary?.run.metadataFrom?.file ?? 0) > 0 || summary?.summary.digests.found === 0) return
+  say(
+    console,
+    `none of the ${metadata.size} entries of ${path} was used: no digest that was read is named so, or all have metadata of their own`,
+  )
 }
 
 /** Else the next run goes on with it. */

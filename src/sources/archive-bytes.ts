@@ -9,7 +9,7 @@ import { changed, type Identified, IdentifiedFile, identified, stateOf } from '.
 import { HashedChunks } from './file-hash.js'
 import { closeFile, type OpenFile, type OpenPart, readAtOf } from './read-at.js'
 import { partsName } from './split-archive.js'
-import { spool } from './spool-file.js'
+import { type SpooledBytes, spool } from './spool-file.js'
 
 /** How an archive is opened. */
 export interface ArchiveOptions {
@@ -24,6 +24,8 @@ export interface ArchiveOptions {
 const MOST_INFLATION = 200
 const SMALL_ENOUGH = 1024 ** 3
 const PIECE_BYTES = 256 * 1024
+const SMALLER_PIECES = [512, 1]
+
 export interface OpenBytes {
   readonly file: OpenFile
   readonly size: number
@@ -115,10 +117,18 @@ async function inflateFile(
 ): Promise<OpenBytes> {
   const before = stateOf(file)
   const hashed = new HashedChunks()
-  const inflated = await inflate(Readable.from(hashed.of(pieces(file))), form, path, signal, size)
+  const inflating = { form, name: path, signal, packed: size }
+  let spooled = await inflate(Readable.from(hashed.of(pieces(file))), inflating)
+  // What was inflated of the piece with the damage is lost: again, with smaller ones from there on.
+  for (const piece of SMALLER_PIECES) {
+    if (spooled.damage === null) break
+    closeSync(spooled.file)
+    spooled = await inflate(Readable.from(pieces(file, { until: spooled.inflated, piece })), inflating)
+  }
+  const inflated = asTar(spooled, path)
   try {
     if (!hashed.isWhole)
-      for await (const _ of hashed.of(pieces(file, hashed.bytes))) {
+      for await (const _ of hashed.of(pieces(file, { from: hashed.bytes }))) {
         await setImmediate()
         signal?.throwIfAborted()
       }
@@ -134,11 +144,21 @@ function identifiedBy(hashed: HashedChunks, name: string): Identified {
   return identified({ name, bytes: hashed.bytes, sha256: hashed.sha256() })
 }
 
+interface Pieces {
+  readonly from?: number
+  /** From here on, each has `piece` bytes. */
+  readonly until?: number
+  readonly piece?: number
+}
+
 /** A stream over the file would close it. */
-function* pieces(file: OpenFile, from = 0): Generator<Uint8Array> {
+function* pieces(
+  file: OpenFile,
+  { from = 0, until = Number.POSITIVE_INFINITY, piece: small = PIECE_BYTES }: Pieces = {},
+): Generator<Uint8Array> {
   const readAt = readAtOf(file)
   for (let at = from; ; ) {
-    const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
+    const piece = Buffer.allocUnsafeSlow(at < until ? Math.min(PIECE_BYTES, until - at) : small)
     const length = readAt(piece, at)
     if (length === 0) return
     at += length
@@ -153,7 +173,9 @@ async function fromStream(stream: Readable, name: string, signal: AbortSignal | 
   const form = archiveForm(head, name)
   if (form === 'zip') throw cannotRead(name, 'a zip has its directory at its end and cannot come through a pipe: save it first')
   const bytes =
-    form === 'tar' ? { ...(await spool(rest, { name, signal })), form } : await inflate(rest, form, name, signal, undefined)
+    form === 'tar'
+      ? { ...(await spool(rest, { name, signal })), form }
+      : asTar(await inflate(rest, { form, name, signal, packed: undefined }), name)
   return { ...bytes, identified: identifiedBy(hashed, name) }
 }
 
@@ -175,13 +197,19 @@ async function peek(stream: Readable, hashed: HashedChunks): Promise<{ head: Buf
   return { head: begun.subarray(0, HEAD_BYTES), rest: Readable.from(hashed.of(rest())) }
 }
 
+interface Inflating {
+  readonly form: 'gzip' | 'zstd'
+  readonly name: string
+  readonly signal: AbortSignal | undefined
+  /** Bytes of the whole, where that is known. */
+  readonly packed: number | undefined
+}
+
+/** `inflated`: so many bytes of the stream, and all that came of them was kept. */
 async function inflate(
   stream: Readable,
-  form: 'gzip' | 'zstd',
-  name: string,
-  signal: AbortSignal | undefined,
-  packed: number | undefined,
-): Promise<Omit<OpenBytes, 'identified'>> {
+  { form, name, signal, packed }: Inflating,
+): Promise<SpooledBytes & { readonly inflated: number }> {
   const out = inflater(form, name)
   let read = 0
   stream.on('data', (chunk: Buffer) => {
@@ -195,10 +223,14 @@ async function inflate(
     if (bytes < SMALL_ENOUGH || bytes < (packed ?? read) * MOST_INFLATION) return
     throw cannotRead(name, `it inflates to more than ${MOST_INFLATION} times its size: if it is meant to, give it inflated`)
   }
-  const { file, size, damage } = await spool(out, { name, signal, check }).finally(() => {
+  const spooled = await spool(out, { name, signal, check }).finally(() => {
     out.destroy()
     return ended
   })
+  return { ...spooled, inflated: out.bytesWritten }
+}
+
+function asTar({ file, size, damage }: SpooledBytes, name: string): Omit<OpenBytes, 'identified'> {
   const head = Buffer.alloc(HEAD_BYTES)
   const inner = head.subarray(0, readSync(file, head, 0, HEAD_BYTES, 0))
   try {

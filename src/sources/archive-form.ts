@@ -28,7 +28,7 @@ export function archiveForm(head: Uint8Array, name: string): ArchiveForm {
 function hint(magic: string, name: string): string {
   if (magic.startsWith('PK\x07\x08') || /\.zip$/i.test(name))
     return '. If it is a part of a zip that zip split: zip -s 0 ARCHIVE.zip --out whole.zip'
-  const part = /^(.*\.)(?:[a-z]{2,4}|\d{2,4})$/.exec(name)
+  const part = /^(.*\.(?:tar|tgz|gz|zst|zip)\.)(?:[a-z]{1,4}|\d{1,4})$/i.exec(name)
   return part === null ? '' : `. If it is a part of an archive that was split, give all parts: ${shown(`${part[1]}*`)}`
 }
 
@@ -50,7 +50,7 @@ function shown(name: string): string {
 const CHUNK = 256 * 1024
 
 /** Inflates a compressed archive; throws where this Node has nothing to do it with. */
-export function inflater(form: 'gzip' | 'zstd', name: string): Duplex {
+export function inflater(form: 'gzip' | 'zstd', name: string): Duplex & { readonly bytesWritten: number } {
   if (form === 'gzip') return zlib.createGunzip({ chunkSize: CHUNK })
   // Since Node 22.15; not in the types of Node 20.
   const createZstd: unknown = Reflect.get(zlib, 'createZstdDecompress')

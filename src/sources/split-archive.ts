@@ -4,7 +4,7 @@ import { VerifyTrailError } from '../errors.js'
 import { archiveForm, HEAD_BYTES } from './archive-form.js'
 import { readAtOf } from './read-at.js'
 
-const PART = /^(.+)\.([a-z]{2,4}|\d{2,4})$/s
+const PART = /^(.+)\.([a-z]{1,4}|\d{1,4})$/s
 /** What ends a tar. */
 const TAR_END_BYTES = 1024
 
@@ -48,7 +48,7 @@ function partsOf(set: Named[]): readonly string[] | undefined {
   const [first, second] = set
   if (first === undefined) return undefined
   // By itself it would be taken for an archive that begins with a member cut off.
-  const before = isFirst(first.suffix) ? undefined : firstsOf(first).find(isFile)
+  const before = firstsOf(first).find(isFile)
   if (before !== undefined && goesOn(before, first.path))
     throw new VerifyTrailError(
       'ERR_SOURCE',
@@ -71,12 +71,12 @@ function isFirst(suffix: string): boolean {
   return /^(?:a+|0+|0*1)$/.test(suffix)
 }
 
-/** What the first part of such a name may be called. */
+/** What the first part may be called, before this one. */
 function firstsOf({ base, suffix }: Named): string[] {
   const { length } = suffix
-  return (/\d/.test(suffix) ? ['0'.repeat(length), '1'.padStart(length, '0')] : ['a'.repeat(length)]).map(
-    (first) => `${base}.${first}`,
-  )
+  return (/\d/.test(suffix) ? ['0'.repeat(length), '1'.padStart(length, '0')] : ['a'.repeat(length)])
+    .filter((first) => first < suffix)
+    .map((first) => `${base}.${first}`)
 }
 
 /** Whether the second begins in the middle of what the first one begins. */

@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   realpathSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -388,6 +389,11 @@ t.test('hostile members of a zip', async (t) => {
   t.match(await read(hidden, 'b'), /^damaged-archive: it is not in the part that could be read/)
 })
 
+function flipped(bytes: Buffer, at: number): Buffer {
+  bytes[at] = (bytes[at] ?? 0) ^ 1
+  return bytes
+}
+
 t.test('a damaged tar is read as far as it goes, and nothing in it is missing', async (t) => {
   const whole = tar([member('a'), member('b'), member('c')])
   const damages: [string, Uint8Array, RegExp, string[]][] = [
@@ -401,6 +407,20 @@ t.test('a damaged tar is read as far as it goes, and nothing in it is missing', 
     ['at the end of a member', whole.subarray(0, 512 * 4), /no end mark/, ['a', 'b']],
     ['a header that is none', Buffer.concat([tar([member('a')]), Buffer.alloc(512, 'x')]), /no tar header at byte 2048/, ['a']],
     ['gzip, cut', gzipSync(whole, { level: 0 }).subarray(0, 2500), /breaks off \(unexpected end of file\)/, ['a', 'b']],
+    ['gzip, small and cut', gzipSync(whole, { level: 0 }).subarray(0, 2500), /breaks off/, ['a', 'b']],
+    [
+      'gzip, small, and junk',
+      Buffer.concat([gzipSync(whole), text('junk')]),
+      /breaks off \(incorrect header check\)/,
+      ['a', 'b', 'c'],
+    ],
+    [
+      'gzip, small, of another length',
+      flipped(gzipSync(whole), gzipSync(whole).length - 4),
+      /breaks off \(incorrect length check\)/,
+      ['a', 'b', 'c'],
+    ],
+    ['gzip, small, one bit changed', flipped(gzipSync(whole, { level: 0 }), 15 + 512 * 5), /breaks off/, ['a', 'b', 'c']],
     ['a link with bytes', tar([member('a'), { name: 'l', type: '2', bytes: text('1') }]), /tools differ/, ['a']],
     [
       'a global name',
@@ -446,13 +466,13 @@ t.test('what is no archive is refused, with what to do', async (t) => {
     [text('BZh91AY'), 'x.tar.bz2', /bzip2 -dc .*x\.tar\.bz2 \| verify-trail - …/],
     [Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0]), 'x.tar.xz', /xz -dc/],
     [Buffer.alloc(600, 'x'), 'x.tar.gz.ab', /give all parts: .*x\.tar\.gz\.\*/],
+    [Buffer.alloc(600, 'x'), 'x.tar.b', /give all parts: .*x\.tar\.\*/],
     [Buffer.concat([Buffer.from('PK\x07\x08'), Buffer.alloc(600)]), 'x.z01', /zip -s 0 ARCHIVE\.zip --out whole\.zip/],
     [text('{}'), 'x.json', /no archive that can be read \(give a \.tar, /],
     [Buffer.alloc(0), 'x.tar', /no archive/],
     [Buffer.alloc(10240), 'x.tar', /the archive is empty/],
     [gzipSync(text('a log file')), 'x.json.gz', /what is in it is no tar/],
     [gzipSync(tar([member('a')])).subarray(0, 12), 'x.tgz', /cannot be inflated/],
-    [Buffer.concat([gzipSync(tar([member('a')])), text('junk')]), 'x.tgz', /cannot be inflated/],
     [tar([{ name: 'x', type: 'x', size: 2 ** 21 }]), 'x.tar', /nothing in it can be read/],
   ]
   for (const [bytes, name, sentence] of refused) t.match(await messageOf(open(bytes, name)), sentence, name)
@@ -588,6 +608,14 @@ t.test('parts of one archive among the sources are put together', async (t) => {
   const packed = gzipSync(bytes)
   writeFileSync(letters[0] ?? '', packed.subarray(0, 40))
   writeFileSync(letters[1] ?? '', packed.subarray(40))
+  const short = ['a', 'b'].map((part) => join(folder, `z.tgz.${part}`))
+  writeFileSync(short[0] ?? '', packed.subarray(0, 40))
+  writeFileSync(short[1] ?? '', packed.subarray(40))
+  const fromZero = split(bytes, 1024, 'w.tar').map((path, i) => {
+    const renamed = path.replace(/\d+$/, `0${i}`)
+    renameSync(path, renamed)
+    return renamed
+  })
   const rows: [string, readonly string[], readonly (string | readonly string[])[]][] = [
     ['parts', parts, [parts]],
     ['in any order, among others', ['s3://b', ...parts.toReversed(), scratch], ['s3://b', parts, scratch]],
@@ -596,11 +624,14 @@ t.test('parts of one archive among the sources are put together', async (t) => {
     ['of two archives', [...parts, ...letters], [parts, letters]],
     ['whole archives with numbers are no parts', [one, other], [one, other]],
     ['nor is what is not there', ['x.tar.00', 'x.tar.01'], ['x.tar.00', 'x.tar.01']],
+    ['with one letter', short, [short]],
     ['nor what has another name', [first, ...letters, ...whole], [first, letters, ...whole]],
   ]
   for (const [name, sources, joined] of rows) t.strictSame(joinParts(sources), joined, name)
   t.throws(() => joinParts([first, third]), { code: 'ERR_SOURCE', message: /x\.tar\.001' is missing before it/ })
   t.throws(() => joinParts([third]), { code: 'ERR_SOURCE', message: /is a part of the archive that begins in .*x\.tar\.000'/ })
+  const second = fromZero.slice(1, 2)
+  t.throws(() => joinParts(second), { message: /begins in .*w\.tar\.00'/ }, 'what may be the first by its number, and is not')
   const source = await archiveSource(parts)
   t.match(source.name, /x\.tar\.\{000\.\.\d+\}$/)
   t.equal(source.path?.at(-1), 'x', 'it stands for a directory of that name')
