@@ -225,6 +225,40 @@ t.test('a worker with other keys, another source, another version', REDIS, async
   t.equal((await verifyTrailCommand(['cluster', 'merge', '--run', run, '--results', results])).code, 1)
 })
 
+t.test('a worker without credentials uses up no shard', REDIS, async (t) => {
+  const slow = await slowTrail(t, 0)
+  const common = ['--redis', url, '--results', slow.results]
+  const run = await submitted([...slow.trail, ...slow.range, ...common, '--shards', '3'], slow.env)
+  const none = { AWS_REGION: 'us-east-1', AWS_EC2_METADATA_DISABLED: 'true' }
+  for (let tries = 0; tries < 4; tries++) {
+    const { code, stderr } = await verifyTrailCommand(['cluster', 'work', ...slow.trail, ...common, '--run', run], { env: none })
+    t.equal(code, 2, stderr)
+    t.match(stderr, /credentials/)
+  }
+  const { code } = await verifyTrailCommand(['cluster', 'work', ...slow.trail, ...common, '--run', run], { env: slow.env })
+  t.equal(code, 0)
+  await sameAsSingle(t, slow, run)
+})
+
+t.test('a network to the store that is cut for a while leaves nothing unread', REDIS, async (t) => {
+  const slow = await slowTrail(t, 0)
+  const common = ['--redis', url, '--results', slow.results]
+  const run = await submitted([...slow.trail, ...slow.range, ...common, '--shards', '3'], slow.env)
+  let cut = true
+  const broken: Fault = (_, response) => void response.destroy()
+  slow.store.misbehave((call) => (cut && call === 'log file' ? broken : null))
+  const { code, stderr } = await verifyTrailCommand(['cluster', 'work', ...slow.trail, ...common, '--run', run], {
+    env: slow.env,
+    started: (child) =>
+      child.stderr?.on('data', (text: Buffer) => {
+        if (String(text).includes('could not be read for now')) cut = false
+      }),
+  })
+  t.equal(code, 0, stderr)
+  t.match(stderr, /objects could not be read for now \(network, throttled\): it is tried again/)
+  await sameAsSingle(t, slow, run)
+})
+
 t.test('two runs at once in one Redis, each with workers and results of its own', REDIS, async (t) => {
   const folder = t.testdir()
   const worked = async (name: string, time: string): Promise<void> => {
@@ -274,7 +308,7 @@ const REQUEST: RunRequest = {
   unvalidatedTrails: false,
 }
 
-t.test('a shard that fails for ever: the rest goes on', REDIS, async (t) => {
+t.test('a shard that fails for ever: the rest goes on; one of which a part cannot be read is tried again', REDIS, async (t) => {
   const results = directoryResults(t.testdir())
   const run = runIdOf(REQUEST)
   await results.put(`${run}/request.json`, formatRequest(REQUEST))
@@ -288,7 +322,8 @@ t.test('a shard that fails for ever: the rest goes on', REDIS, async (t) => {
     verify: async (_request, shard) => {
       done.push(shard)
       if (shard === 2) throw new Error('no way')
-      return Buffer.from(`report ${shard}`)
+      const tries = done.filter((one) => one === shard).length
+      return { report: Buffer.from(`report ${shard}, try ${tries}`), unreadForNow: shard === 3 ? 1 : 0 }
     },
     merge: async (_request, all) => {
       for (const outcome of all) outcomes.push(outcome.kind === 'failed' ? outcome : String(await outcome.read()))
@@ -296,8 +331,8 @@ t.test('a shard that fails for ever: the rest goes on', REDIS, async (t) => {
     },
   }
   await work({ redis: { url }, results, work: job, tell: () => undefined, signal: AbortSignal.timeout(60_000), until: run })
-  t.strictSame(done.sort(), [1, 2, 2, 2, 3])
-  t.strictSame(outcomes, ['report 1', { kind: 'failed', shard: 2, reason: 'no way' }, 'report 3'])
+  t.strictSame(done.sort(), [1, 2, 2, 2, 3, 3, 3])
+  t.strictSame(outcomes, ['report 1, try 1', { kind: 'failed', shard: 2, reason: 'no way' }, 'report 3, try 3'])
   t.match(await queue.status(run), { state: 'done', shards: 3, shardsDone: 2, shardsFailed: 1 })
 })
 

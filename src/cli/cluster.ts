@@ -59,7 +59,12 @@ async function submit(command: SubmitCommand, console: Console): Promise<ExitCod
   const queue = await RunQueue.open(redisOf(command, console))
   try {
     const { isNew } = await queue.submit(request)
-    say(console, isNew ? `submitted in ${request.shards} shards` : 'this run was submitted before: see its status')
+    say(
+      console,
+      isNew
+        ? `submitted in ${request.shards} shards`
+        : 'this run was submitted before: see its status. To verify the same once more, submit it with another --as-of',
+    )
     console.stdout.write(`${run}\n`)
     return 0
   } finally {

@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import type { RunRequest } from '../cluster/run-request.js'
-import type { ShardOutcome, ShardWatch, ShardWork } from '../cluster/shard-work.js'
+import { Refused, type ShardOutcome, type ShardVerified, type ShardWatch, type ShardWork } from '../cluster/shard-work.js'
 import type { Result } from '../core/results.js'
 import { mergeShards } from '../engine/merge-shards.js'
 import type { ShardReport } from '../engine/split-scopes.js'
 import { type VerifyTrailOptions, verifyTrail } from '../engine/verify-trail.js'
+import { type ErrorCode, VerifyTrailError } from '../errors.js'
 import { jsonReport } from '../reports/json.js'
 import { VERSION } from '../version.js'
 import type { WorkCommand } from './cluster-arguments.js'
@@ -19,6 +20,15 @@ import { withEvidence } from './evidence.js'
 import { given } from './given.js'
 import { shardReport } from './merge.js'
 import { packageSha256 } from './package-hash.js'
+import { isS3Url } from './sources.js'
+
+/** Not of the shard: it may be another's. */
+const OF_THE_WORKER: ReadonlySet<ErrorCode> = new Set([
+  'ERR_CREDENTIALS',
+  'ERR_PUBLIC_KEYS',
+  'ERR_METADATA',
+  'ERR_INVALID_OPTION',
+])
 
 /** What this worker was given. */
 export interface WorkerIdentity {
@@ -53,24 +63,39 @@ export class ShardVerifier implements ShardWork {
     return undefined
   }
 
-  async verify(request: RunRequest, shard: number, { signal, onProgress }: ShardWatch): Promise<Uint8Array> {
+  async verify(request: RunRequest, shard: number, { signal, onProgress }: ShardWatch): Promise<ShardVerified> {
     const { sources, shards: of, borders } = request
     const { publicKeys, metadata, endpointUrl, profile, concurrency, workers } = this.#command
     const evidence = { sources, ...given({ publicKeys, metadata, endpointUrl, profile, concurrency }) }
-    return withEvidence(evidence, { ...this.#console, interrupted: signal }, (opened) =>
-      writtenReport((write) => {
-        const options: VerifyTrailOptions = {
-          ...opened,
-          ...askedOptions(request),
-          shard: { index: shard, of, borders },
-          startedAs: { commandLine: this.#identity.words, ...given({ packageSha256: this.#package }) },
-          signal,
-          onProgress,
-          ...given({ concurrency, workers }),
-        }
-        return write(verifyTrail(options))
-      }),
-    )
+    let isOpen = false
+    let unreadForNow = 0
+    try {
+      const report = await withEvidence(evidence, { ...this.#console, interrupted: signal }, (opened) => {
+        isOpen = true
+        return writtenReport(async (write) => {
+          const options: VerifyTrailOptions = {
+            ...opened,
+            ...askedOptions(request),
+            shard: { index: shard, of, borders },
+            startedAs: { commandLine: this.#identity.words, ...given({ packageSha256: this.#package }) },
+            signal,
+            onProgress,
+            ...given({ concurrency, workers }),
+          }
+          await write(
+            seen(verifyTrail(options), (result) => {
+              if (isUnreadForNow(result)) unreadForNow++
+            }),
+          )
+        })
+      })
+      return { report, unreadForNow }
+    } catch (error) {
+      // A store may be out of reach for a while; what else cannot be opened is not there for this worker.
+      const isLost = !isOpen && !sources.some(isS3Url)
+      if (error instanceof VerifyTrailError && (isLost || OF_THE_WORKER.has(error.code))) throw new Refused(error.message)
+      throw error
+    }
   }
 
   merge(_request: RunRequest, outcomes: readonly ShardOutcome[]): Promise<Uint8Array> {
@@ -87,7 +112,7 @@ export async function mergeOutcomes(outcomes: readonly ShardOutcome[], commandLi
       if (outcome.kind === 'failed') continue
       const path = join(folder, `shard-${outcome.shard}.json`)
       await writeFile(path, await outcome.read())
-      reports.push(await shardReport(path))
+      reports.push(await namedShard(path, outcome.shard))
     }
     const failed = outcomes.flatMap((outcome) =>
       outcome.kind === 'failed' ? [{ index: outcome.shard, reason: outcome.reason }] : [],
@@ -96,6 +121,31 @@ export async function mergeOutcomes(outcomes: readonly ShardOutcome[], commandLi
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** What is wrong with it is said of the shard: its file here is nobody's business. */
+async function namedShard(path: string, shard: number): Promise<ShardReport> {
+  try {
+    return await shardReport(path)
+  } catch (error) {
+    if (!(error instanceof VerifyTrailError)) throw error
+    throw new VerifyTrailError(error.code, error.message.replaceAll(path, `the report of shard ${shard}`), { cause: error })
+  }
+}
+
+async function* seen<T>(values: AsyncIterable<T>, see: (value: T) => void): AsyncGenerator<T> {
+  for await (const value of values) {
+    see(value)
+    yield value
+  }
+}
+
+function isUnreadForNow(result: Result): boolean {
+  if (result.kind !== 'finding') return false
+  return (
+    (result.code === 'LOG_FILE_UNREADABLE' || result.code === 'DIGEST_UNREADABLE') &&
+    (result.reason === 'network' || result.reason === 'throttled')
+  )
 }
 
 function keysOf(sha256: string | null): string {

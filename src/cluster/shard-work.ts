@@ -7,14 +7,22 @@ import { parseRequest, RUN_ID, type RunRequest } from './run-request.js'
 export interface ShardWork {
   /** Why this worker must not do it: other keys, another version, a source that it was not given. Undefined: it may. */
   refusal(request: RunRequest): string | undefined
-  /** The shard's report. */
-  verify(request: RunRequest, shard: number, watch: ShardWatch): Promise<Uint8Array>
+  /** The shard's report. Rejects with `Refused` where this worker has no way to the sources: another may. */
+  verify(request: RunRequest, shard: number, watch: ShardWatch): Promise<ShardVerified>
   /** The report of the whole run, of the outcomes of all shards in order. */
   merge(request: RunRequest, outcomes: readonly ShardOutcome[]): Promise<Uint8Array>
 }
 
+export interface ShardVerified {
+  readonly report: Uint8Array
+  /** How many objects could not be read for reasons that pass: the network, a store that was asked too often. */
+  readonly unreadForNow: number
+}
+
 export interface ShardWatch {
   readonly signal: AbortSignal
+  /** Whether the shard is not tried again: what could not be read is then put as it is. */
+  readonly isLast?: boolean
   readonly onProgress: (progress: ShardProgress) => void
 }
 
@@ -52,8 +60,10 @@ export async function doShard(results: Results, work: ShardWork, run: unknown, s
   refuse(work, request)
   const name = shardName(String(run), Number(shard), request.shards)
   if (await results.has(name)) return
-  const report = await work.verify(request, Number(shard), watch)
+  const { report, unreadForNow } = await work.verify(request, Number(shard), watch)
   watch.signal.throwIfAborted()
+  if (unreadForNow > 0 && watch.isLast !== true)
+    throw new Error(`${unreadForNow} objects could not be read for now (network, throttled): it is tried again`)
   await results.put(name, report)
 }
 

@@ -3,7 +3,7 @@ import type { Job, Worker } from 'bullmq'
 import { VerifyTrailError } from '../errors.js'
 import { type Bull, connection, loadBull, type RedisOptions } from './redis.js'
 import { type Results, reportName, requestName } from './results.js'
-import { MOST_DEATHS, QUEUE, shardOf } from './run-queue.js'
+import { ATTEMPTS, MOST_DEATHS, QUEUE, shardOf } from './run-queue.js'
 import { RUN_ID } from './run-request.js'
 import { doMerge, doShard, Refused, type ShardProgress, type ShardWork } from './shard-work.js'
 
@@ -144,7 +144,8 @@ class ClusterWorker {
     }
     try {
       const { run, shard } = Object(job.data)
-      await doShard(results, work, run, shard, { signal: this.#stop.signal, onProgress })
+      const isLast = job.attemptsMade >= ATTEMPTS - 1
+      await doShard(results, work, run, shard, { signal: this.#stop.signal, isLast, onProgress })
     } finally {
       clearInterval(timer)
     }
