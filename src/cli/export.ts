@@ -50,7 +50,7 @@ async function exportEvidence(command: ExportCommand, console: Console, evidence
   const { target: path, verify } = command
   const roots = rootsOf(evidence.sources)
   const isFolder = path.endsWith('/')
-  const target = isFolder ? await DirectoryTarget.open(path) : TarTarget.open(path, roots)
+  const target = await openTarget(path, () => (isFolder ? DirectoryTarget.open(path) : TarTarget.open(path, roots)))
   const work = mkdtempSync(join(tmpdir(), 'verify-trail-export-'))
   try {
     if (target.before > 0) say(console, `going on: ${formatCounted(target.before, 'object')} were copied before`)
@@ -70,14 +70,23 @@ async function exportEvidence(command: ExportCommand, console: Console, evidence
     const keyFile = await saveKeys(command, keys)
     return sayDone(command, console, target, keyFile, code)
   } catch (error) {
-    throw error instanceof VerifyTrailError || systemCode(error) === undefined ? error : notWritten(path, error)
+    throw asNotWritten(path, error)
   } finally {
     rmSync(work, { recursive: true, force: true })
     close(target)
   }
 }
 
-function notWritten(path: string, error: unknown): VerifyTrailError {
+async function openTarget(path: string, open: () => EvidenceTarget | Promise<EvidenceTarget>): Promise<EvidenceTarget> {
+  try {
+    return await open()
+  } catch (error) {
+    throw asNotWritten(path, error)
+  }
+}
+
+function asNotWritten(path: string, error: unknown): unknown {
+  if (error instanceof VerifyTrailError || systemCode(error) === undefined) return error
   const what = `cannot write '${path}': ${messageOf(error)}; the same command goes on with what is there`
   return new VerifyTrailError('ERR_EXPORT', what, { cause: error })
 }

@@ -175,7 +175,10 @@ export class StateFile implements RunState {
     })
     await this.#unlock()
     if (this.#failure !== undefined)
-      throw new VerifyTrailError('ERR_STATE', `the state file could not be written: ${String(this.#failure)}`)
+      throw new VerifyTrailError(
+        'ERR_STATE',
+        `the state file could not be written (${reasonOf(this.#failure)}): the next run goes on from what is in it`,
+      )
   }
 
   #append(record: StateRecord): void {
@@ -245,4 +248,9 @@ function refuse(path: string, why: string): never {
 /** No key of one source is a name in another: `s3://b` and `s3://b/p` may be given together. */
 function objectName(source: string, key: string): string {
   return `${source}\n${key}`
+}
+
+/** What the system says, without its codes. */
+function reasonOf(failure: unknown): string {
+  return failure instanceof Error ? failure.message.replace(/^[A-Z]+: (.+?), \w+$/s, '$1') : String(failure)
 }
