@@ -14,6 +14,8 @@ const SCAN_BYTES = 256 * 1024
 
 export interface LocalHeader {
   readonly name: Uint8Array
+  /** Whether the directory says the same, and no field another one. */
+  readonly isSameName: boolean
   /** The name that a field added by Info-ZIP gives; undefined where there is none. */
   readonly unicodePath: Uint8Array | undefined
   /** Whether its method, sizes and checksum are those that the directory says. */
@@ -42,11 +44,10 @@ export class LocalHeaders {
     if (!isHeader) return undefined
     const header = end <= block.length ? block.subarray(0, end) : this.#bytes(at, end)
     if (header.length < end) return undefined
-    return {
-      name: header.subarray(FIXED_BYTES, nameEnd),
-      unicodePath: unicodePathOf(fieldsOf(header.subarray(nameEnd))),
-      agrees: agrees(header, entry),
-    }
+    const name = header.subarray(FIXED_BYTES, nameEnd)
+    const unicodePath = end === nameEnd ? undefined : unicodePathOf(fieldsOf(header.subarray(nameEnd)))
+    const isSameName = unicodePath === undefined && entry.fileNameRaw.equals(name)
+    return { name, isSameName, unicodePath, agrees: agrees(header, entry) }
   }
 
   /** Members one within another: how a small zip is made to hold more than a disk. No tool that archives writes it. */

@@ -78,7 +78,8 @@ class WindowReader extends RandomAccessReader {
 
 function addEntry(builder: ArchiveIndexBuilder, entry: Entry, local: LocalHeader | undefined): void {
   const { uncompressedSize: size, compressedSize: packed, crc32: crc, relativeOffsetOfLocalHeader: at } = entry
-  const [name = entry.fileNameRaw, ...others] = namesOf(entry, local)
+  const name = asFolders(nameOf(entry))
+  const others = otherNames(name, entry, local)
   const { key, isSafe } = memberKey(name)
   if (size === 0 && others.length === 0 && key.at(-1) === SLASH) return
   const form = formOf(entry, local)
@@ -87,7 +88,7 @@ function addEntry(builder: ArchiveIndexBuilder, entry: Entry, local: LocalHeader
   if (others.length > 0)
     builder.addRefused([key, ...others.map((other) => memberKey(other).key)], refusedFor('disputedName'), place)
   else if (!isSafe) builder.addRefused([key, ...keysWhereExtracted(name)], refusedFor('unsafeName'), place)
-  else if (key.length > 0) builder.add({ ...place, name: key, form, crc })
+  else if (key.length > 0) builder.add({ name: key, form, at, size, packed, crc })
   // Where it was made both separated folders; here they do not.
   if (!UNIX.has(entry.versionMadeBy >>> 8) && key.includes(BACKSLASH))
     builder.addRefused([memberKey(withSlashes(key)).key], refusedFor('disputedName'), place)
@@ -96,15 +97,20 @@ function addEntry(builder: ArchiveIndexBuilder, entry: Entry, local: LocalHeader
 const SLASH = 0x2f
 const BACKSLASH = 0x5c
 
-/** Every name that tools give a member: one, in what they write. */
-function namesOf(entry: Entry, local: LocalHeader | undefined): Uint8Array[] {
-  const { fileNameRaw, extraFields } = entry
-  const name = asFolders(nameOf(entry))
-  const others = [local?.name, local?.unicodePath, unicodePathOf(extraFields)]
-  return [name, ...others.flatMap((other) => (other === undefined || fileNameRaw.equals(other) ? [] : asFolders(other)))].filter(
-    (other, index) => index === 0 || Buffer.compare(other, name) !== 0,
-  )
+/** What tools may call a member beside `name`: nothing, in what they write. */
+function otherNames(
+  name: Uint8Array,
+  { fileNameRaw, extraFields }: Entry,
+  local: LocalHeader | undefined,
+): readonly Uint8Array[] {
+  const unicodePath = unicodePathOf(extraFields)
+  if (unicodePath === undefined && (local === undefined || local.isSameName)) return NONE
+  return [local?.name, local?.unicodePath, unicodePath]
+    .flatMap((other) => (other === undefined || fileNameRaw.equals(other) ? [] : asFolders(other)))
+    .filter((other) => Buffer.compare(other, name) !== 0)
 }
+
+const NONE: readonly Uint8Array[] = []
 
 /** As tools do with the names of Windows. */
 function asFolders(name: Uint8Array): Uint8Array {
