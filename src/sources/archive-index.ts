@@ -295,6 +295,18 @@ export class ArchiveIndex {
     this.count = kept
   }
 
+  /** What is, or may be, a symbolic link, and has members below it: tools that follow it put them elsewhere. Undefined where there is none. */
+  linkWithMembers(): string | undefined {
+    const [link, oneOfSeveral] = [refusedAs('symbolicLink'), refusedAs('duplicate')]
+    for (const [position, member] of this.#order.subarray(0, this.count).entries()) {
+      if (this.#forms[member] !== link && this.#forms[member] !== oneOfSeveral) continue
+      const key = this.key(position)
+      const below = this.firstFrom(`${key}/`)
+      if (below < this.count && this.key(below).startsWith(`${key}/`)) return key
+    }
+    return undefined
+  }
+
   /** The key at a position. */
   key(position: number): string {
     const { folders, folderAt, names, nameAt, folderOf } = this.#columns

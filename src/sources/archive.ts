@@ -63,7 +63,10 @@ async function openIndex(name: string, { file, size, form, damage, identified }:
   const all = damage === null ? found : `it breaks off (${damage})`
   if (builder.count === 0) throw cannotRead(name, all === null ? 'the archive is empty' : `nothing in it can be read: ${all}`)
   const index = builder.finish()
-  return new ArchiveSource({ name, file, size, isZip: form === 'zip', damage: all, roots }, index, identified)
+  const link = index.linkWithMembers()
+  const through =
+    link === undefined ? null : `members lie below ${JSON.stringify(link)}, which is a link: tools differ in where they put them`
+  return new ArchiveSource({ name, file, size, isZip: form === 'zip', damage: all ?? through, roots }, index, identified)
 }
 
 async function members(name: string, read: ReadAt, size: number, form: 'tar' | 'zip'): Promise<TarMembers> {

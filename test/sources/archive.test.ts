@@ -263,6 +263,17 @@ t.test('what tools would put into another folder, or extract at all, is never pa
       what,
     )
   }
+  const throughLink = [...clean, { name: 'link', type: '2' }, member('link/forged.json.gz')]
+  t.match((await listed(await open(tar(throughLink))))[0], /^! damaged-archive: members lie below "link", which is a link/)
+  const twice = tar([...clean, { name: 'link', type: '2' }, { name: 'link', type: '2' }, member('link/forged.json.gz')])
+  t.match((await listed(await open(twice)))[0], /^! damaged-archive: members lie below "link"/)
+  const inZip = zip([{ name: 'link', mode: 0o120777, bytes: text('AWSLogs') }, { name: 'link/forged.json.gz' }])
+  t.match((await listed(await open(inZip, 'a.zip')))[0], /^! damaged-archive: members lie below "link"/)
+  t.same(await listed(await open(tar([...clean, { name: 'a0', type: '2' }, member('a00/b')]))), [
+    'a',
+    'a0! link: symbolic link',
+    'a00/b',
+  ])
   const zips: [string, Partial<ZipMember>][] = [
     ['backslashes, made on Windows', { name: FORGED.replaceAll('/', '\\'), host: 0 }],
     ['backslashes', { name: FORGED.replaceAll('/', '\\') }],
