@@ -70,7 +70,9 @@ export class DigestChain {
     if (signature === 'verifies') target.successorSignature = 'verifies'
     else if (signature === 'fails') contradict(target, successor)
     const { facts } = target
-    const hash = (facts.kind === 'content' || facts.kind === 'malformed') && facts.sha256 === previous.hashValue
+    const isHash = (facts.kind === 'content' || facts.kind === 'malformed') && facts.sha256 === previous.hashValue
+    // A hash by another algorithm says nothing here; the signature is over the same bytes.
+    const hash = previous.hashAlgorithm === 'SHA-256' ? isHash : signature === 'verifies'
     const link: DigestLink = { previous: target, hash, signature }
     if (successor.link === undefined || (hash && !successor.link.hash)) successor.link = link
   }
@@ -254,9 +256,13 @@ interface ChainFacts {
 function checked(chain: DigestChain, record: DigestRecord, check: DigestCheck | undefined, facts: ChainFacts): CheckedDigest {
   const proven = check?.proven === true
   const outside = facts.outside.has(record)
+  const found = check?.observations ?? []
   const observations: readonly Observation[] = outside
-    ? [{ code: 'DIGEST_OUT_OF_CHAIN', fields: { reason: 'not-linked' } }]
-    : (check?.observations ?? [])
+    ? [
+        { code: 'DIGEST_OUT_OF_CHAIN', fields: { reason: 'not-linked' } },
+        ...found.filter(({ code }) => code === 'DIGEST_TRAILING_DATA'),
+      ]
+    : found
   const vouches = proven && !outside
   return {
     record,
@@ -288,14 +294,11 @@ export function checkLink(id: ChainId, record: DigestRecord, skips: boolean): Ob
   if (link === undefined) return []
   const { facts } = link.previous
   if (facts.kind === 'missing' || facts.kind === 'unreadable' || (facts.kind === 'malformed' && facts.sha256 === null)) return []
-  if (previous.hashAlgorithm !== 'SHA-256') return [broken('algorithm', previous.hashAlgorithm)]
-  if (!link.hash) return [broken('hash', previous.hashValue, facts.sha256 ?? undefined)]
-  if (link.signature === 'fails') return [broken('signature', previous.signature.toLowerCase())]
-  const contradicts = id.kind === 'standard' && digestInterval(link.previous).end > digestInterval(record).start
-  return contradicts ? [broken('time')] : []
+  if (previous.hashAlgorithm === 'SHA-256' && !link.hash) return [broken('hash', previous.hashValue, facts.sha256 ?? undefined)]
+  return link.signature === 'fails' ? [broken('signature', previous.signature.toLowerCase())] : []
 }
 
-type LinkReason = 'hash' | 'signature' | 'skips' | 'other-chain' | 'time' | 'algorithm'
+type LinkReason = 'hash' | 'signature' | 'skips' | 'other-chain'
 
 /** Whether a key is one of this chain's digests. */
 export function isSameChain(id: ChainId, key: string): boolean {

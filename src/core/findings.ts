@@ -181,7 +181,7 @@ export interface FindingFields {
     readonly found: string
   }
   readonly DIGEST_LINK_BROKEN: Lost & {
-    readonly reason: 'hash' | 'signature' | 'skips' | 'other-chain' | 'time' | 'algorithm'
+    readonly reason: 'hash' | 'signature' | 'skips' | 'other-chain'
     readonly previous: string
     readonly expected?: string
     readonly found?: string

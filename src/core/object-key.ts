@@ -166,7 +166,11 @@ function parseWhole(key: string): ObjectKey {
   for (let at = 0; at < segments.length; at++) {
     if (segments[at] !== 'AWSLogs') continue
     const place = parsePlace(segments, at)
-    if (place === undefined) continue
+    if (place === undefined) {
+      const misplaced = parseMisplaced(segments, at)
+      if (misplaced === undefined) continue
+      return foreignKey(misplaced, misplaced.folder === DIGEST_FOLDER ? 'digest' : 'log-file')
+    }
     if (place.folder === DIGEST_FOLDER) return parseDigestKey(place) ?? foreignKey(place, 'digest')
     const name = parseLogFileKey(place) ?? foreignKey(place, 'log-file')
     if (name.kind === 'log-file' && name.time !== null) rememberFolder(key, name)
@@ -198,6 +202,18 @@ function parsePlace(segments: readonly string[], at: number): Place | undefined 
   if (name === undefined || segments.length <= next + 2) return undefined
   const prefix = at === 0 ? '' : `${segments.slice(0, at).join('/')}/`
   return { prefix, organizationId, accountId, folder, below: segments.slice(next + 2, -1), name }
+}
+
+/** An account's folder further down than CloudTrail has it: readers of all that lies in this `AWSLogs/` take what is in it. */
+function parseMisplaced(segments: readonly string[], at: number): Place | undefined {
+  for (let next = at + 1; next < segments.length && segments[next] !== 'AWSLogs'; next++) {
+    const place = parsePlace(['AWSLogs', ...segments.slice(next)], 0)
+    if (place === undefined) continue
+    const first = segments[at + 1] ?? ''
+    const prefix = at === 0 ? '' : `${segments.slice(0, at).join('/')}/`
+    return { ...place, prefix, organizationId: isOrganizationId(first) ? first : null }
+  }
+  return undefined
 }
 
 function parseDigestKey(place: Place): DigestKey | ForeignKey | undefined {

@@ -110,7 +110,13 @@ class Discoverer {
 
   result(): Discovery {
     const scopes = [...this.#scopes.values()].sort(byScope)
-    for (const { parts } of scopes) parts.sort((a, b) => a.place.index - b.place.index)
+    for (const { parts } of scopes) {
+      parts.sort((a, b) => a.place.index - b.place.index)
+      for (const { digestFolders, logFolders } of parts) {
+        digestFolders.sort(compareKeys)
+        logFolders.sort(compareKeys)
+      }
+    }
     return {
       places: new Places(this.#places),
       scopes,
@@ -144,7 +150,9 @@ class Discoverer {
         }
         const found = [...(await this.#folders(source, prefix, undefined))]
         for (let folder = found.shift(); folder !== undefined; folder = found.shift()) {
-          if (lastName(folder) !== 'AWSLogs') next.push(folder)
+          const misplaced = this.#misplacedAccount(source, folder)
+          if (misplaced !== undefined) found.push(...(await this.#addAccount(misplaced.place, misplaced.account, undefined)))
+          else if (lastName(folder) !== 'AWSLogs') next.push(folder)
           else found.push(...(await this.#addPlace(source, folder.slice(0, -'AWSLogs/'.length), undefined)))
         }
       }
@@ -153,6 +161,23 @@ class Discoverer {
     for (const prefix of level.slice(0, 1)) {
       this.#refused(source, prefix, undefined, unsearched(`folders deeper than ${MAX_DEPTH} are not searched for AWSLogs/`))
     }
+  }
+
+  /**
+   * An account's folder further down in an `AWSLogs/` than CloudTrail delivers: readers of all that lies there take its log files, so they are
+   * judged, by names that CloudTrail does not give.
+   */
+  #misplacedAccount(source: Source, folder: string): { readonly place: Place; readonly account: Account } | undefined {
+    const accountId = lastName(folder)
+    if (!isAccountId(accountId)) return undefined
+    const within = this.#places.filter((place) => place.source === source && folder.startsWith(`${place.root}AWSLogs/`))
+    const place = within.reduce<Place | undefined>(
+      (a, b) => (a === undefined || b.root.length > a.root.length ? b : a),
+      undefined,
+    )
+    if (place === undefined) return undefined
+    const [first = ''] = folder.slice(`${place.root}AWSLogs/`.length).split('/')
+    return { place, account: { folder, organizationId: isOrganizationId(first) ? first : null, accountId } }
   }
 
   async #list(source: Source, prefix: string): Promise<FolderListing | UnreadableObject> {

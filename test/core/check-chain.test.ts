@@ -227,9 +227,9 @@ t.test('proof', async (t) => {
       ['09:00:00 vouches', '10:00:00 vouches DIGEST_LINK_BROKEN signature'],
     ],
     [
-      'a link with another algorithm',
+      'a link with a hash of another algorithm, and the right signature',
       [...hours(9), { end: '10:00:00', wrong: 'algorithm' }],
-      ['09:00:00 vouches', '10:00:00 vouches DIGEST_LINK_BROKEN algorithm'],
+      ['09:00:00 vouches', '10:00:00 vouches'],
     ],
     [
       'a link to another chain',
@@ -239,7 +239,7 @@ t.test('proof', async (t) => {
     [
       'a link to a digest that ends after it starts',
       [{ end: '09:00:01' }, { end: '10:00:00', after: '09:00:01' }],
-      ['09:00:01 vouches', '10:00:00 vouches DIGEST_LINK_BROKEN time'],
+      ['09:00:01 vouches', '10:00:00 vouches'],
     ],
     [
       'a link to a digest that ended before it starts',

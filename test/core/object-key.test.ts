@@ -153,6 +153,14 @@ const foreign: readonly [sentence: string, key: string, expected: Foreign][] = [
     `AWSLogs/o-abc123defg/${ACCOUNT}/CloudTrail/x`,
     { ...inLogs, organizationId: 'o-abc123defg', region: null, day: null },
   ],
+  ['below an organization id that is too short', LOG.replace('AWSLogs/', 'AWSLogs/o-short/'), inLogs],
+  ['an account’s folder further down', LOG.replace('AWSLogs/', 'a/AWSLogs//b/'), { ...inLogs, prefix: 'a/' }],
+  ['a digest folder further down', DIGEST.replace('AWSLogs/', 'AWSLogs/x/'), inDigests],
+  [
+    'an account’s folder further down in an organization’s',
+    LOG.replace('AWSLogs/', 'AWSLogs/o-abc123defg/x/'),
+    { ...inLogs, organizationId: 'o-abc123defg' },
+  ],
   ['a name in another script', `${LOG_DAY}/журнал\u{1f600}.json`, inLogs],
   ['a day folder itself', `${LOG_DAY}/`, inLogs],
 ]
@@ -168,7 +176,6 @@ const other: readonly [sentence: string, key: string][] = [
   ['AWSLogs in another case', LOG.replace('AWSLogs', 'awslogs')],
   ['AWSLogs as the end of a longer name', `x${LOG}`],
   ['an account of 11 digits', LOG.replace(ACCOUNT, '12345678901')],
-  ['an organization id that is too short', LOG.replace('AWSLogs/', 'AWSLogs/o-short/')],
   ['a file named like the folder', `AWSLogs/${ACCOUNT}/CloudTrail`],
   ['a key that is encoded', LOG.replaceAll('/', '%2F')],
 ]
