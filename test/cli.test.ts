@@ -29,6 +29,22 @@ t.test('metadata of which nothing was used is not passed over in silence', async
   t.notMatch((await run(evidence(VALID))).stderr, 'was used')
 })
 
+t.test('files that Windows wrote are read: with a mark at the beginning, and in UTF-16', async (t) => {
+  const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+  const forms: [string, (text: string) => Buffer][] = [
+    ['UTF-8', (text) => Buffer.from(`\ufeff${text}`)],
+    ['UTF-16, little end first', (text) => Buffer.from(`\ufeff${text}`, 'utf16le')],
+    ['UTF-16, big end first', (text) => Buffer.from(`\ufeff${text}`, 'utf16le').swap16()],
+  ]
+  for (const [form, write] of forms) {
+    const dir = t.testdir({ 'keys.json': write(read(VALID.keys)), 'metadata.json': write(read(VALID.metadata)) })
+    const words = [SOURCE, '--public-keys', join(dir, 'keys.json'), '--metadata', join(dir, 'metadata.json'), '--json']
+    const { code, stdout } = await run(words)
+    t.equal(code, 0, form)
+    t.match(JSON.parse(stdout).run.metadataFrom, { file: Number }, form)
+  }
+})
+
 t.test('bad input is exit code 2 and one clear sentence on stderr', async (t) => {
   const dir = t.testdir({
     empty: {},

@@ -1,5 +1,6 @@
 /** What a run is about and what it is checked with: opened, and closed again. */
 import { readFile } from 'node:fs/promises'
+import { asUtf8 } from '../core/text-file.js'
 import type { VerifyTrailOptions } from '../engine/verify-trail.js'
 import { VerifyTrailError } from '../errors.js'
 import { readPublicKeyFile } from '../keys/key-file.js'
@@ -49,7 +50,7 @@ async function readMetadata(path: string): Promise<MetadataFile> {
   const bytes = await readFile(path).catch((error: unknown) => {
     throw new VerifyTrailError('ERR_METADATA', `cannot read the metadata file '${path}': ${messageOf(error)}`, { cause: error })
   })
-  const answer = parseMetadata(bytes)
+  const answer = parseMetadata(asUtf8(bytes))
   if (answer.ok) return answer.metadata
   throw new VerifyTrailError('ERR_METADATA', `the metadata file '${path}': ${answer.reason}`)
 }

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { type AcceptedGap, type Expectation, type Expectations, parseExpectations } from '../core/expectations.js'
+import { asUtf8 } from '../core/text-file.js'
 import { VerifyTrailError } from '../errors.js'
 import { messageOf } from './console.js'
 
@@ -12,7 +13,7 @@ export async function readExpectations(paths: readonly string[]): Promise<Expect
   const expect: Expectation[] = []
   const accept: AcceptedGap[] = []
   for (const path of paths) {
-    const answer = parseExpectations(await readWhole(path))
+    const answer = parseExpectations(asUtf8(await readWhole(path)))
     if (!answer.ok) throw new VerifyTrailError('ERR_EXPECTATIONS', `the expectations '${path}': ${answer.reason}`)
     for (const one of answer.expectations.expect) expect.push(one)
     for (const one of answer.expectations.accept) accept.push(one)

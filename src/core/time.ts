@@ -1,6 +1,6 @@
 /** Times: what users write, what CloudTrail writes, and what we write. All values are milliseconds since the epoch, UTC. */
 
-const USER_TIME = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:?\d{2})?)?$/
+const USER_TIME = /^(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2})(?::(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?([Zz]|[+-]\d{2}(?::?\d{2})?)?)?$/
 const CLOUDTRAIL_TIME = /^(\d{4}-\d{2}-\d{2})T(\d{2}):(\d{2}):(\d{2})Z$/
 
 /**
@@ -72,11 +72,11 @@ function midnightOf(date: string): number | undefined {
   return rolled.getUTCFullYear() === year && rolled.getUTCMonth() === month ? midnight : undefined
 }
 
-/** `Z`, `+hh:mm` or `+hhmm`, as milliseconds east of UTC. */
+/** `Z`, `+hh:mm`, `+hhmm` or `+hh`, as milliseconds east of UTC. */
 function parseOffset(zone: string): number | undefined {
-  if (zone === 'Z') return 0
+  if (zone === 'Z' || zone === 'z') return 0
   const hours = Number(zone.slice(1, 3))
-  const minutes = Number(zone.slice(-2))
+  const minutes = zone.length > 3 ? Number(zone.slice(-2)) : 0
   if (hours > 23 || minutes > 59) return undefined
   return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes) * 60_000
 }

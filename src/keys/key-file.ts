@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mergePublicKeys, type PublicKeyList, parsePublicKeyList } from '../core/public-keys.js'
+import { asUtf8 } from '../core/text-file.js'
 import { VerifyTrailError } from '../errors.js'
 import type { KeyAnswer, PublicKeySource } from './key-source.js'
 
@@ -41,7 +42,7 @@ async function readList(file: string): Promise<PublicKeyList> {
   } catch (error) {
     throw cannotRead(file, error)
   }
-  const answer = parsePublicKeyList(bytes)
+  const answer = parsePublicKeyList(asUtf8(bytes))
   if (answer.ok) return answer
   throw new VerifyTrailError('ERR_PUBLIC_KEYS', `not a list of public keys: ${JSON.stringify(file)}: ${answer.reason}`)
 }
