@@ -25,7 +25,6 @@ import type {
 } from './source.js'
 import { baseOfParts, partsName } from './split-archive.js'
 import { readTarMembers, type TarMembers } from './tar-members.js'
-import { readZipMembers } from './zip-members.js'
 
 export type { ArchiveOptions } from './archive-bytes.js'
 
@@ -72,6 +71,8 @@ async function openIndex(name: string, { file, size, form, damage, identified }:
 async function members(name: string, read: ReadAt, size: number, form: 'tar' | 'zip'): Promise<TarMembers> {
   if (form === 'tar') return readTarMembers(read, size)
   try {
+    // What reads zips is loaded where there is one.
+    const { readZipMembers } = await import('./zip-members.js')
     return { ...(await readZipMembers(read, size)), roots: null }
   } catch (error) {
     throw cannotRead(name, `the zip cannot be read: ${error instanceof Error ? error.message : String(error)}`, error)
