@@ -1,7 +1,7 @@
 /** Sealed reports: envelopes, statements, time-stamps, and what a check finds. openssl is the peer. */
 import { spawnSync } from 'node:child_process'
 import { createHash, generateKeyPairSync, verify } from 'node:crypto'
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
@@ -169,6 +169,20 @@ t.test('the command seals, and checks what was sealed', async (t) => {
     ],
   ]
   for (const [name, words, message] of why) t.match(await run(...check, ...words), { code: 1, stdout: message }, `${name}: why`)
+  const [tar, padded] = [at('example-trail-logs.tar'), at('padded')]
+  const packed = spawnSync('tar', ['-cf', tar, '-C', join(CASE), 'example-trail-logs'])
+  t.equal(packed.status, 0)
+  const ofTar = at('tar.json')
+  t.match(await run(tar, ...keysAndMetadata, '-q', '-o', ofTar, ...seal), { code: 0 })
+  const checkTar = ['attest', 'check', ofTar, '--signer', at('key.pub')]
+  t.notMatch((await run(...checkTar, tar, ...keysAndMetadata)).stdout, 'not the same archive')
+  mkdirSync(padded)
+  writeFileSync(join(padded, 'example-trail-logs.tar'), Buffer.concat([readFileSync(tar), Buffer.alloc(512)]))
+  t.match(
+    await run(...checkTar, join(padded, 'example-trail-logs.tar'), ...keysAndMetadata),
+    { code: 0, stdout: /evidence +holds .*\n +But it is not the same archive: sealed is SHA-256 \w+, this is SHA-256 \w+\./ },
+    'other bytes that give the same results are told',
+  )
   t.match(await run('attest', 'check', report, '--signer', at('other.pub')), { code: 1, stdout: /signature +FAILS/ })
   t.match(await run(...check, '--tsa', at('key.pub')), { code: 1, stdout: /time-stamp +FAILS/ }, 'a time-stamp was asked for')
 

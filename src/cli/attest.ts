@@ -115,10 +115,20 @@ async function checkedEvidence(command: AttestCheckCommand, console: Console, st
   )
   if (found === undefined) throw new VerifyTrailError('ERR_REPORT', 'interrupted: the evidence was not verified again')
   const { resultsSha256, summary } = found
-  if (resultsSha256 === statement.resultsSha256) return { what, holds: true, detail: 'gives the same results, byte for byte' }
+  if (resultsSha256 === statement.resultsSha256)
+    return { what, holds: true, detail: 'gives the same results, byte for byte', reasons: otherArchives(sealed, summary) }
   const detail = `gives other results (SHA-256 ${resultsSha256}, stated ${statement.resultsSha256})`
   const reasons = sealed === undefined ? [] : otherResults(sealed, summary)
   return { what, holds: false, detail, reasons: reasons.length === 0 ? [COMPARE] : reasons }
+}
+
+/** The results are about log files and digests: the same ones may lie in other bytes, with other things beside them. */
+function otherArchives(sealed: Summary | undefined, { run: { archives = [] } }: Summary): string[] {
+  const before = (sealed?.run.archives ?? []).map(({ sha256 }) => sha256).sort()
+  const now = archives.map(({ sha256 }) => sha256).sort()
+  if (before.length === 0 || before.join() === now.join()) return []
+  const named = now.length === 0 ? 'no archive' : `SHA-256 ${now.join(', ')}`
+  return [`But it is not the same archive: sealed is SHA-256 ${before.join(', ')}, this is ${named}.`]
 }
 
 const COMPARE = 'Single results differ: write a report of the evidence with -o, and compare both with verify-trail diff.'

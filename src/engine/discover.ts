@@ -52,6 +52,7 @@ export interface DiscoverOptions {
 /** A prefix of CloudTrail's has at most 200 characters; buckets with other things in them are not searched for ever. */
 const MAX_DEPTH = 100
 const MAX_FOLDERS = 100_000
+const MAX_PLACES = 10_000
 const ACCOUNTS_AT_ONCE = 32
 const FAMILIES_AT_ONCE = 8
 
@@ -103,6 +104,7 @@ class Discoverer {
   readonly #withAccounts = new Set<Source>()
   readonly #outside = new Map<Source, number>()
   #searched = 0
+  #isFull = false
 
   constructor(options: DiscoverOptions) {
     this.#options = options
@@ -220,6 +222,12 @@ class Discoverer {
 
   /** Returns the folders in which a further `AWSLogs/` may lie: a trail's prefix may begin like one. */
   async #addPlace(source: Source, root: string, narrowing: Narrowing | undefined): Promise<string[]> {
+    if (this.#places.length >= MAX_PLACES) {
+      const detail = `only ${MAX_PLACES} folders AWSLogs/ are looked at`
+      if (!this.#isFull) this.#refused(source, `${root}AWSLogs/`, undefined, unsearched(detail))
+      this.#isFull = true
+      return []
+    }
     const place = new Place(this.#places.length, source, root)
     this.#places.push(place)
     const accounts: Account[] = []

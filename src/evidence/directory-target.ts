@@ -38,6 +38,8 @@ export class DirectoryTarget implements EvidenceTarget {
   before = 0
   objects = 0
   readonly #path: string
+  /** Of what this run copied: where the metadata came from. */
+  readonly #metadataFrom = new Map<string, NonNullable<ReadObject['metadataFrom']>>()
   readonly #done = new Set<string>()
   #last: Promise<unknown> = Promise.resolve()
   /** The one that was written to last: it is there. */
@@ -90,7 +92,9 @@ export class DirectoryTarget implements EvidenceTarget {
     const body = statSync(path).size > WHOLE_LIMIT ? createReadStream(path) : readFileSync(path)
     const sidecar = path + SIDECAR_SUFFIX
     const metadata = existsSync(sidecar) ? JSON.parse(readFileSync(sidecar, 'utf8')).Metadata : undefined
-    return { kind: 'object', body, ...(metadata === undefined ? {} : { metadata }) }
+    if (metadata === undefined) return { kind: 'object', body }
+    const metadataFrom = this.#metadataFrom.get(keyHash(key))
+    return { kind: 'object', body, metadata, ...(metadataFrom === undefined ? {} : { metadataFrom }) }
   }
 
   copy(key: string, answer: ReadAnswer): Promise<ReadAnswer> {
@@ -187,12 +191,14 @@ export class DirectoryTarget implements EvidenceTarget {
   }
 
   /** The folder of a file, and what lies beside it. */
-  #makeRoom(key: string, { metadata }: ReadObject): void {
+  #makeRoom(key: string, { metadata, metadataFrom }: ReadObject): void {
     const folder = dirname(join(this.#path, key))
     if (folder !== this.#folder) mkdirSync(folder, { recursive: true })
     this.#folder = folder
     const own = Object.fromEntries(writableMetadata(metadata))
-    if (isOfCloudTrail(own)) this.#writeSidecar(key + SIDECAR_SUFFIX, `${JSON.stringify({ Metadata: own })}\n`)
+    if (!isOfCloudTrail(own)) return
+    if (metadataFrom !== undefined) this.#metadataFrom.set(keyHash(key), metadataFrom)
+    this.#writeSidecar(key + SIDECAR_SUFFIX, `${JSON.stringify({ Metadata: own })}\n`)
   }
 
   #writeSidecar(name: string, text: string): void {

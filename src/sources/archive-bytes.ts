@@ -10,6 +10,7 @@ import { HashedChunks } from './file-hash.js'
 import { closeFile, type OpenFile, type OpenPart, readAtOf } from './read-at.js'
 import { partsName } from './split-archive.js'
 import { type SpooledBytes, spool } from './spool-file.js'
+import { parseTarHeader } from './tar-header.js'
 
 /** How an archive is opened. */
 export interface ArchiveOptions {
@@ -88,6 +89,8 @@ async function openFile({ name, file, signal, announce }: FileToOpen): Promise<O
     const before = stateOf(file)
     const head = Buffer.alloc(HEAD_BYTES)
     const form = archiveForm(head.subarray(0, readAtOf(file)(head, 0)), name)
+    if (form === 'zip' ? parseTarHeader(head) !== undefined : isZipToo(file, size, name))
+      throw cannotRead(name, 'it is a tar and a zip, or named like one, at once: tools differ in what is in it')
     if (form !== 'tar' && form !== 'zip') announce()
     if (form !== 'tar' && form !== 'zip') return await inflateFile(file, size, form, name, signal)
     kept = true
@@ -125,6 +128,8 @@ async function inflateFile(
     closeSync(spooled.file)
     spooled = await inflate(Readable.from(pieces(file, { until: spooled.inflated, piece })), inflating)
   }
+  if (spooled.damage === null && !areZeros(file, spooled.inflated, size))
+    spooled = { ...spooled, damage: 'other bytes follow the zeros behind it' }
   const inflated = asTar(spooled, path)
   try {
     if (!hashed.isWhole)
@@ -142,6 +147,27 @@ async function inflateFile(
 
 function identifiedBy(hashed: HashedChunks, name: string): Identified {
   return identified({ name, bytes: hashed.bytes, sha256: hashed.sha256() })
+}
+
+/** Whether its name, or the record at its end, makes it a zip for others. */
+function isZipToo(file: OpenFile, size: number, name: string): boolean {
+  if (/\.zip$/i.test(name)) return true
+  const end = Buffer.alloc(Math.min(size, ZIP_END_BYTES))
+  const length = readAtOf(file)(end, size - end.length)
+  for (let at = end.lastIndexOf(ZIP_END, length); at !== -1; at = at === 0 ? -1 : end.lastIndexOf(ZIP_END, at - 1)) {
+    if (at + 22 <= length && at + 22 + end.readUInt16LE(at + 20) === length) return true
+  }
+  return false
+}
+
+const ZIP_END = Buffer.from('PK\x05\x06')
+/** The record at its end, and the longest comment. */
+const ZIP_END_BYTES = 22 + 0xffff
+
+function areZeros(file: OpenFile, from: number, size: number): boolean {
+  if (from >= size) return true
+  for (const piece of pieces(file, { from })) if (piece.some((byte) => byte !== 0)) return false
+  return true
 }
 
 interface Pieces {

@@ -18,6 +18,11 @@ export function archiveForm(head: Uint8Array, name: string): ArchiveForm {
   if (magic.startsWith('\x1f\x8b')) return 'gzip'
   if (magic.startsWith('\x28\xb5\x2f\xfd')) return 'zstd'
   if (magic.startsWith('PK\x03\x04') || magic.startsWith('PK\x05\x06')) return 'zip'
+  if (magic.startsWith(SEVEN_ZIP))
+    throw cannotRead(
+      name,
+      `it is packed by 7-Zip: 7z x -ofolder ${shown(name)}, and give the folder (of a .tar.7z: 7z x -so ${shown(name)} | verify-trail - …)`,
+    )
   for (const [start, tool] of PIPED) {
     if (magic.startsWith(start)) throw cannotRead(name, `it is compressed: ${tool} ${shown(name)} | verify-trail - …`)
   }
@@ -32,11 +37,11 @@ function hint(magic: string, name: string): string {
   return part === null ? '' : `. If it is a part of an archive that was split, give all parts: ${shown(`${part[1]}*`)}`
 }
 
+const SEVEN_ZIP = "7z\xbc\xaf'\x1c"
 const PIPED: readonly (readonly [string, string])[] = [
   ['BZh', 'bzip2 -dc'],
   ['\xfd7zXZ', 'xz -dc'],
   ['\x04\x22\x4d\x18', 'lz4 -dc'],
-  ["7z\xbc\xaf'\x1c", '7z x -so'],
 ]
 
 export function cannotRead(name: string, why: string, cause?: unknown): VerifyTrailError {

@@ -21,7 +21,6 @@ export type RefusalName =
   | 'unsafeName'
   | 'disputedName'
   | 'contradictory'
-  | 'sparse'
   | 'continued'
   | 'encrypted'
   | 'method'
@@ -43,8 +42,7 @@ const REFUSALS: Readonly<Record<RefusalName, Refusal>> = {
   unsafeName: { reason: 'unsafe-name', detail: 'not a name that an object is read by' },
   disputedName: { reason: 'unsafe-name', detail: 'tools differ in the name that they give it' },
   contradictory: { reason: 'damaged-archive', detail: 'what stands before its bytes contradicts the directory' },
-  sparse: { reason: 'unsupported-member', detail: 'sparse file' },
-  continued: { reason: 'unsupported-member', detail: 'continued from another volume' },
+  continued: { reason: 'unsupported-member', detail: 'part of an archive of several volumes, or of a dump' },
   encrypted: { reason: 'unsupported-member', detail: 'encrypted' },
   method: { reason: 'unsupported-member', detail: 'compressed with another method than deflate' },
   cut: { reason: 'damaged-archive', detail: 'the archive ends within it' },
@@ -145,6 +143,8 @@ class Column {
   }
 }
 
+/** No tool writes many of them: what follows is not read. */
+export const MOST_REFUSED = 10_000
 const STEP = 64 * 1024
 const FOLDERS_REMEMBERED = 4096
 const MOST_BYTES = 2 ** 32 - 8
@@ -155,6 +155,7 @@ export class ArchiveIndexBuilder {
   readonly #isZip: boolean
   readonly #remembered = new Map<string, number>()
   #count = 0
+  #refused = 0
   #folders = 0
 
   /** `members`: the most there can be; `nameBytes`: the most that their names can have. */
@@ -180,8 +181,14 @@ export class ArchiveIndexBuilder {
     return this.#count
   }
 
+  /** How many members have names that are not safe, or that tools differ in. */
+  get refused(): number {
+    return this.#refused
+  }
+
   /** A member under each name that it may get, none of which is read. Equal ones count once. */
   addRefused(names: readonly Uint8Array[], form: MemberForm, member: Pick<MemberFound, 'at' | 'size' | 'packed'>): void {
+    this.#refused++
     for (const [index, name] of names.entries()) {
       if (name.length === 0 || names.findIndex((one) => Buffer.compare(one, name) === 0) < index) continue
       this.add({ ...member, name, form })
@@ -253,6 +260,7 @@ export class ArchiveIndex {
   readonly #packed: Float64Array
   readonly #extra: Uint32Array
   readonly #isZip: boolean
+  #sharedLink: string | undefined
   #folderText = ''
   #folderTextOf = -1
 
@@ -284,22 +292,25 @@ export class ArchiveIndex {
     for (let at = 1; at < order.length && sorted; at++) sorted = byName(order[at - 1] ?? 0, order[at] ?? 0) <= 0
     if (!sorted) order.sort(byName)
     let kept = 0
+    let shared: number | undefined
     for (const member of order) {
       const before = order[kept - 1]
       const isSame = kept > 0 && before !== undefined && byName(before, member) === 0
+      if (isSame && (isLink(this.#forms[before]) || isLink(this.#forms[member]))) shared ??= member
       // What could not be read was asked for again.
       if (isSame && this.#forms[before] === refusedAs('recorded')) order[kept - 1] = member
       else if (isSame) this.#forms[before] = refusedAs('duplicate')
       else order[kept++] = member
     }
     this.count = kept
+    if (shared !== undefined) this.#sharedLink = this.#nameOf(shared)
   }
 
-  /** What is, or may be, a symbolic link, and has members below it: tools that follow it put them elsewhere. Undefined where there is none. */
+  /** A link through which tools write other members: they have its name, or lie below it. Undefined where there is none. */
   linkWithMembers(): string | undefined {
-    const [link, oneOfSeveral] = [refusedAs('symbolicLink'), refusedAs('duplicate')]
+    if (this.#sharedLink !== undefined) return this.#sharedLink
     for (const [position, member] of this.#order.subarray(0, this.count).entries()) {
-      if (this.#forms[member] !== link && this.#forms[member] !== oneOfSeveral) continue
+      if (!isLink(this.#forms[member])) continue
       const key = this.key(position)
       const below = this.firstFrom(`${key}/`)
       if (below < this.count && this.key(below).startsWith(`${key}/`)) return key
@@ -309,8 +320,11 @@ export class ArchiveIndex {
 
   /** The key at a position. */
   key(position: number): string {
+    return this.#nameOf(this.#order[position] ?? 0)
+  }
+
+  #nameOf(member: number): string {
     const { folders, folderAt, names, nameAt, folderOf } = this.#columns
-    const member = this.#order[position] ?? 0
     const folder = folderOf[member] ?? 0
     if (folder !== this.#folderTextOf) {
       this.#folderText = folders.toString('utf8', folderAt[folder], folderAt[folder + 1])
@@ -377,6 +391,12 @@ export class ArchiveIndex {
     if (length > key.length) return 1
     return names.compare(key, length, key.length, nameAt[member], nameAt[member + 1])
   }
+}
+
+const LINKS: readonly (MemberForm | undefined)[] = [refusedAs('symbolicLink'), refusedAs('hardLink')]
+
+function isLink(form: MemberForm | undefined): boolean {
+  return form === LINKS[0] || form === LINKS[1]
 }
 
 function uint32(buffer: SharedArrayBuffer): Uint32Array {

@@ -44,7 +44,7 @@ export async function archiveSource(path: string | readonly string[], options: A
   const parts = [only, ...more]
   const bytes = more.length === 0 ? await openBytes(only, options) : await openParts(parts, options)
   try {
-    return await openIndex(partsName(parts), bytes)
+    return await openIndex(partsName(parts), bytes, options.signal)
   } catch (error) {
     closeFile(bytes.file)
     throw error
@@ -56,25 +56,38 @@ export async function sharedArchive(archive: SharedArchive, index: PackedIndex, 
   return new ArchiveSource(archive, new ArchiveIndex(index, members, count), undefined)
 }
 
-async function openIndex(name: string, { file, size, form, damage, identified }: OpenBytes): Promise<Source> {
+async function openIndex(
+  name: string,
+  { file, size, form, damage, identified }: OpenBytes,
+  signal?: AbortSignal,
+): Promise<Source> {
   const read = readAtOf(file)
-  const { builder, damage: found, roots } = await members(name, read, size, form)
+  const { builder, damage: found, roots } = await members(name, read, size, form, signal)
   const all = damage === null ? found : `it breaks off (${damage})`
   if (builder.count === 0) throw cannotRead(name, all === null ? 'the archive is empty' : `nothing in it can be read: ${all}`)
   const index = builder.finish()
   const link = index.linkWithMembers()
   const through =
-    link === undefined ? null : `members lie below ${JSON.stringify(link)}, which is a link: tools differ in where they put them`
+    link === undefined
+      ? null
+      : `${JSON.stringify(link)} is a link, and other members have its name or lie below it: tools differ in where they put them`
   return new ArchiveSource({ name, file, size, isZip: form === 'zip', damage: all ?? through, roots }, index, identified)
 }
 
-async function members(name: string, read: ReadAt, size: number, form: 'tar' | 'zip'): Promise<TarMembers> {
+async function members(
+  name: string,
+  read: ReadAt,
+  size: number,
+  form: 'tar' | 'zip',
+  signal: AbortSignal | undefined,
+): Promise<TarMembers> {
   if (form === 'tar') return readTarMembers(read, size)
   try {
     // What reads zips is loaded where there is one.
     const { readZipMembers } = await import('./zip-members.js')
-    return { ...(await readZipMembers(read, size)), roots: null }
+    return { ...(await readZipMembers(read, size, signal)), roots: null }
   } catch (error) {
+    signal?.throwIfAborted()
     throw cannotRead(name, `the zip cannot be read: ${error instanceof Error ? error.message : String(error)}`, error)
   }
 }
@@ -196,16 +209,28 @@ class ArchiveSource implements Source {
     } else if (this.#index.countOnce(position)) this.ignored++
   }
 
+  /** What macOS puts into a zip beside each file: its attributes. */
+  #isOfMacOs(key: string, name: string): boolean {
+    if (!this.#archive.isZip || !key.startsWith(MACOS) || !name.startsWith('._')) return false
+    const of = key.slice(MACOS.length, -name.length) + name.slice(2)
+    if (this.#index.find(of) === -1) return false
+    const answer = this.#reader.readNow(key, {})
+    return answer.kind === 'object' && answer.body instanceof Uint8Array && APPLE_DOUBLE.equals(answer.body.subarray(0, 4))
+  }
+
   #isIgnored(key: string): boolean {
     if (this.#archive.roots !== null) return false
     const name = key.slice(key.lastIndexOf('/') + 1)
-    if (SYSTEM_FILES.has(name) || (key.startsWith('__MACOSX/') && name.startsWith('._'))) return true
+    if (SYSTEM_FILES.has(name) || this.#isOfMacOs(key, name)) return true
     if (!name.endsWith(SIDECAR_SUFFIX)) return false
     const of = key.slice(0, -SIDECAR_SUFFIX.length)
     const inflated = of.replace(/\.gz$/, '')
     return this.#index.find(of) !== -1 || (deliveredNames(inflated).includes(of) && this.#index.find(inflated) !== -1)
   }
 }
+
+const MACOS = '__MACOSX/'
+const APPLE_DOUBLE = Buffer.from([0, 5, 0x16, 7])
 
 const EXTENSIONS = /(?:\.tar)?\.(?:tar|tgz|gz|zst|zip)$/i
 

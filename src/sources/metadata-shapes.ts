@@ -78,7 +78,9 @@ function readRecord(value: unknown): MetadataEntry | string {
   if (!isJsonObject(value)) return 'not an object'
   const key = NAMES.map((field) => value[field]).find((name) => typeof name === 'string' && name !== '')
   const bucket = value['bucket'] ?? value['Bucket']
-  const metadata = value['metadata'] ?? value['Metadata'] ?? value['user_metadata'] ?? {}
+  const told = value['metadata'] ?? value['Metadata'] ?? value['user_metadata'] ?? {}
+  // Athena prints a map as text.
+  const metadata = typeof told === 'string' ? readMap(told) : told
   if (typeof key !== 'string') return 'it names no object: give it a "Key", or save it beside the object as KEY.metadata.json'
   if (!isJsonObject(metadata)) return `the metadata of ${quoteText(key)} is not an object`
   return { name: typeof bucket === 'string' ? `s3://${bucket}/${key}` : key, metadata }

@@ -7,32 +7,54 @@ export interface TarHeader {
   readonly name: Uint8Array
   readonly size: number
   readonly type: string
-  /** Old GNU sparse files: the map goes on in further blocks. */
-  readonly mapGoesOn: boolean
-  /** It has what may be the first part of its name: tools differ in whether it is. */
-  readonly isNameDisputed: boolean
+  /** What tools take for something else than each other; null where there is nothing. */
+  readonly disputed: string | null
 }
 
-/** Undefined: not a header (its checksum is not that of the block, or a number is none). */
+/** Undefined: not a header (its checksum is not that of the block, or its size is none). */
 export function parseTarHeader(block: Uint8Array): TarHeader | undefined {
-  const stored = parseNumber(block.subarray(148, 156))
+  const stored = parseOctal(block.subarray(148, 156))
   if (stored === undefined || !hasChecksum(block, stored)) return undefined
   const size = parseNumber(block.subarray(124, 136))
   if (size === undefined) return undefined
   const type = String.fromCharCode(block[156] ?? 0)
   const isUstar = hasMagic(block, USTAR)
   const prefix = upToNul(block.subarray(345, 500))
-  // Where GNU tar keeps times, in the format that is its own.
-  const isTimes = hasMagic(block, GNU) && parseNumber(block.subarray(345, 357)) !== undefined
   const name = upToNul(block.subarray(0, 100))
+  const isNameDisputed = !isUstar && prefix.length > 0 && !hasGnuTimes(block)
   return {
     name: isUstar && prefix.length > 0 ? Buffer.concat([prefix, Buffer.from('/'), name]) : name,
     size,
     type,
-    mapGoesOn: type === 'S' && block[482] === 1,
-    isNameDisputed: !isUstar && prefix.length > 0 && !isTimes,
+    disputed: isNameDisputed ? 'a prefix, and its format has none' : hasNumbers(block) ? null : 'numbers that are none',
   }
 }
+
+/** Where GNU tar keeps times, in the format that is its own, and nothing else. */
+function hasGnuTimes(block: Uint8Array): boolean {
+  return (
+    hasMagic(block, GNU) &&
+    GNU_TIMES.test(Buffer.from(block.subarray(345, 369)).toString('latin1')) &&
+    block.subarray(369, 500).every((byte) => byte === 0)
+  )
+}
+
+const GNU_TIMES = /^(?:[0-7]{11}[\0 ]|\0{12}){2}$/
+
+/** Mode, owner, group and time, where some tools stop at what is no number. */
+function hasNumbers(block: Uint8Array): boolean {
+  return NUMBERS.every(([at, end]) => {
+    const first = block[at] ?? 0
+    return first === 0x80 || first === 0xff || parseOctal(block.subarray(at, end)) !== undefined
+  })
+}
+
+const NUMBERS: readonly (readonly [number, number])[] = [
+  [100, 108],
+  [108, 116],
+  [116, 124],
+  [136, 148],
+]
 
 /** Octal with spaces or zeros around it, or GNU's base-256. Undefined: neither, or more than is safe to count with. */
 function parseNumber(field: Uint8Array): number | undefined {
@@ -42,6 +64,10 @@ function parseNumber(field: Uint8Array): number | undefined {
     for (const byte of field.subarray(1)) value = value * 256 + byte
     return Number.isSafeInteger(value) ? value : undefined
   }
+  return parseOctal(field)
+}
+
+function parseOctal(field: Uint8Array): number | undefined {
   let at = 0
   while (field[at] === SPACE) at++
   let value = 0
@@ -91,15 +117,12 @@ export function parsePax(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> | u
     const equals = bytes.indexOf(0x3d, space)
     if (length === 0 || end > bytes.length || bytes[end - 1] !== 0x0a || equals === -1 || equals >= end) return undefined
     const name = Buffer.from(bytes.subarray(space + 1, equals)).toString()
-    if (records.has(name) && !SPARSE_MAP.has(name)) return undefined
+    if (records.has(name)) return undefined
     records.set(name, bytes.subarray(equals + 1, end - 1))
     at = end
   }
   return records
 }
-
-/** Of a sparse file's map there is a record for each piece. */
-const SPARSE_MAP: ReadonlySet<string> = new Set(['GNU.sparse.offset', 'GNU.sparse.numbytes'])
 
 const XATTR = 'SCHILY.xattr.user.'
 /** bsdtar's second form: the name percent-encoded, the value in base64. */

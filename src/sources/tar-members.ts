@@ -1,6 +1,6 @@
 /** Reads the headers of a tar from end to end: every member's name, and where its bytes lie. */
 import { isUtf8 } from 'node:buffer'
-import { ArchiveIndexBuilder, type MemberForm, refusedAs, STORED } from './archive-index.js'
+import { ArchiveIndexBuilder, type MemberForm, MOST_REFUSED, refusedAs, STORED } from './archive-index.js'
 import { keysWhereExtracted, memberKey } from './archive-names.js'
 import { ANSWER, type ExportedRoot, KEY, LOCK, OBJECTS_FOLDER, parseRoots } from './export-records.js'
 import type { ReadAt } from './read-at.js'
@@ -56,9 +56,6 @@ interface Extensions {
   start: number
   name?: Uint8Array
   size?: number
-  /** A sparse file's own name: tools that know no sparse files give it the other. */
-  sparseName?: Uint8Array
-  sparse: boolean
   attributes: boolean
   key?: Uint8Array
   isAnswer?: boolean
@@ -107,8 +104,11 @@ class TarReader {
     }
     const header = parseTarHeader(block)
     if (header === undefined) throw new Damage(`no tar header at byte ${this.#at}`)
-    if (header.isNameDisputed)
-      throw new Damage(`the header at byte ${this.#at} is of no known format: tools differ in the name that it gives`)
+    if (header.disputed !== null)
+      throw new Damage(`the header at byte ${this.#at} has ${header.disputed}: tools differ in what they make of it`)
+    if (this.roots !== null && !OF_EXPORTS.has(header.type))
+      throw new Damage(`the header at byte ${this.#at} is of type ${header.type}, which no export has`)
+    if (header.type === 'S') throw sparse(this.#at)
     this.#ended = false
     if (DISPUTED.has(header.type))
       throw new Damage(`the header at byte ${this.#at} is of type ${header.type}: some tools skip it, others write a file`)
@@ -139,7 +139,7 @@ class TarReader {
   }
 
   #extended(): Extensions {
-    this.#extensions ??= { start: this.#at, sparse: false, attributes: false }
+    this.#extensions ??= { start: this.#at, attributes: false }
     return this.#extensions
   }
 
@@ -147,20 +147,17 @@ class TarReader {
   #pax(bytes: Uint8Array, extensions: Extensions | undefined): void {
     const records = parsePax(bytes)
     if (records === undefined) throw new Damage(`the PAX header at byte ${this.#at} is none`)
-    const sparse = [...records.keys()].some((name) => name.startsWith('GNU.sparse.'))
+    if ([...records.keys()].some((name) => name.startsWith('GNU.sparse.'))) throw sparse(this.#at)
     const name = records.get('path')
-    const sparseName = records.get('GNU.sparse.name')
     const size = records.get('size')
     if (extensions === undefined) {
-      if (sparse || name !== undefined || size !== undefined)
+      if (name !== undefined || size !== undefined)
         throw new Damage(`the PAX header at byte ${this.#at} gives all members one name or size`)
       if (this.#at === 0) this.roots = parseRoots(records) ?? null
       return
     }
     if (name !== undefined && name.length > 0) extensions.name = name
-    if (sparseName !== undefined && sparseName.length > 0) extensions.sparseName = sparseName
     if (size !== undefined) extensions.size = this.#sizeOf(size)
-    extensions.sparse ||= sparse
     extensions.attributes ||= hasAttributes(records)
     if (this.roots !== null) readExportRecords(records, extensions)
   }
@@ -178,8 +175,11 @@ class TarReader {
     this.#isNamed = false
     const name = extensions?.name ?? header.name
     const size = this.#memberSize(header, extensions)
-    let at = this.#at + BLOCK
-    for (let goesOn = header.mapGoesOn; goesOn; at += BLOCK) goesOn = this.#block(at)[504] === 1
+    const at = this.#at + BLOCK
+    if (header.type === 'V' && (extensions?.name ?? extensions?.size) !== undefined)
+      throw new Damage(`the headers before the volume label at byte ${this.#at} are for some about what follows it`)
+    if (isOldFolder(header.type, header.name) && (size > 0 || extensions?.name !== undefined))
+      throw new Damage(`the member at byte ${this.#at} is a folder for some, and a file for others`)
     if (name.length > MOST_NAME_BYTES) throw new Damage(`the name of the member at byte ${this.#at} has ${name.length} bytes`)
     if (BODILESS.has(header.type) && size > 0)
       throw new Damage(`the member at byte ${this.#at} is no file and has ${size} bytes: tools differ in what follows it`)
@@ -188,8 +188,9 @@ class TarReader {
     if (this.roots !== null && !isOfExport(name, extensions))
       throw new Damage(`the member at byte ${this.#at} is none that an export has`)
     const whole = at + size <= this.#size
-    if (header.type !== 'V' && !isFolder(header.type, name, size))
+    if (!isFolder(header.type, name, size))
       this.#add(name, whole ? formOf(header.type, extensions) : refusedAs('cut'), { at, size, extensions })
+    if (this.builder.refused > MOST_REFUSED) throw new Damage(`more than ${MOST_REFUSED} members have names that no tool writes`)
     this.#at = at + padded(size)
     if (!whole) throw new Damage(`it ends within the member at byte ${at}`)
     if (this.#at > this.#size) throw new Damage('it ends without an end mark')
@@ -204,9 +205,7 @@ class TarReader {
 
   #add(name: Uint8Array, form: MemberForm, { at, size, extensions }: MemberPlace): void {
     const { key, isSafe } = extensions?.key === undefined ? memberKey(name) : { key: extensions.key, isSafe: true }
-    if (extensions?.sparseName !== undefined) {
-      this.builder.addRefused([memberKey(extensions.sparseName).key, key], form, { at, size })
-    } else if (!isSafe) {
+    if (!isSafe) {
       const refused = form === STORED ? refusedAs('unsafeName') : form
       this.builder.addRefused([key, ...keysWhereExtracted(name)], refused, { at, size })
     } else if (key.length > 0) {
@@ -226,8 +225,24 @@ interface MemberPlace {
 }
 
 function isFolder(type: string, name: Uint8Array, size: number): boolean {
-  const isNamedSo = name.at(-1) === 0x2f
-  return type === '5' || (type === 'D' && isNamedSo) || (size === 0 && isNamedSo)
+  if (type === '5') return true
+  if (name.at(-1) !== SLASH) return false
+  // Python makes a file of a folder's list of files.
+  if (type === 'D') return !/\.(?:gz|json)\/$/i.test(Buffer.from(name).toString('latin1'))
+  return size === 0 && isOldFolder(type, name)
+}
+
+/** Before there was a type for folders, they were files whose names end so. */
+function isOldFolder(type: string, name: Uint8Array): boolean {
+  return type === '\0' && name.at(-1) === SLASH
+}
+
+const SLASH = 0x2f
+
+function sparse(at: number): Damage {
+  return new Damage(
+    `a sparse file begins at byte ${at}: tools differ in its name and its end; write the archive without --sparse`,
+  )
 }
 
 /** What has another key than its name, and what is no object, lie in a folder of their own, and nothing else does. */
@@ -248,6 +263,9 @@ function readExportRecords(records: ReadonlyMap<string, Uint8Array>, extensions:
   extensions.attributes ||= records.has(ANSWER) || records.has(LOCK)
 }
 
+/** Types that `verify-trail export` writes. */
+const OF_EXPORTS: ReadonlySet<string> = new Set(['0', 'x', 'g'])
+
 /** Headers about the member that follows (`g`: about all that follow). */
 const EXTENSIONS: ReadonlySet<string> = new Set(['x', 'X', 'g', 'L', 'K'])
 
@@ -262,7 +280,6 @@ function isNaming(type: string): boolean {
 const BODILESS: ReadonlySet<string> = new Set(['1', '2', '3', '4', '5', '6', 'V'])
 
 function formOf(type: string, extensions: Extensions | undefined): MemberForm {
-  if (extensions?.sparse === true) return refusedAs('sparse')
   if (extensions?.isAnswer === true) return refusedAs('recorded')
   switch (type) {
     case '1':
@@ -274,10 +291,9 @@ function formOf(type: string, extensions: Extensions | undefined): MemberForm {
       return refusedAs('device')
     case '6':
       return refusedAs('fifo')
-    case 'S':
-      return refusedAs('sparse')
     case 'M':
     case 'D':
+    case 'V':
       return refusedAs('continued')
     default:
       return STORED

@@ -24,6 +24,8 @@ export interface LocalHeader {
 
 export class LocalHeaders {
   readonly #read: ReadAt
+  /** Of all headers so far. */
+  bytes = 0
   #buffer = Buffer.alloc(4096)
   /** Where each member begins and ends. */
   readonly #spans: number[] = []
@@ -40,6 +42,7 @@ export class LocalHeaders {
     const isHeader = block.length >= FIXED_BYTES && block.readUInt32LE(0) === SIGNATURE
     const nameEnd = FIXED_BYTES + (isHeader ? block.readUInt16LE(26) : 0)
     const end = nameEnd + (isHeader ? block.readUInt16LE(28) : 0)
+    this.bytes += end
     this.#add(at, at + end + compressedSize)
     if (!isHeader) return undefined
     const header = end <= block.length ? block.subarray(0, end) : this.#bytes(at, end)
@@ -110,16 +113,22 @@ export class LocalHeaders {
 
 const SIGNATURE_BYTES = Buffer.from('PK\x03\x04')
 
-/** Numbers that are left to the directory, or to what follows the bytes, are 0 or all ones. */
+/** Where nothing follows the bytes, its numbers are those of the directory; where they have no room, in the field of zip64. */
 function agrees(header: Buffer, { compressionMethod, crc32, compressedSize, uncompressedSize }: Entry): boolean {
   if (header.readUInt16LE(8) !== compressionMethod) return false
   if ((header.readUInt16LE(6) & DESCRIPTOR_FOLLOWS) !== 0) return true
-  const isSame = (at: number, value: number): boolean => {
-    const found = header.readUInt32LE(at)
-    return found === value || found === 0 || found === 0xffffffff
+  const [crc, packed, size] = [14, 18, 22].map((at) => header.readUInt32LE(at))
+  if (crc !== crc32) return false
+  if (packed !== NO_ROOM && size !== NO_ROOM) return packed === compressedSize && size === uncompressedSize
+  for (const { id, data } of fieldsOf(header.subarray(FIXED_BYTES + header.readUInt16LE(26)))) {
+    if (id !== ZIP64 || data.length < 16) continue
+    return data.readBigUInt64LE(0) === BigInt(uncompressedSize) && data.readBigUInt64LE(8) === BigInt(compressedSize)
   }
-  return isSame(14, crc32) && isSame(18, compressedSize) && isSame(22, uncompressedSize)
+  return false
 }
+
+const NO_ROOM = 0xffffffff
+const ZIP64 = 0x0001
 
 interface ExtraField {
   readonly id: number

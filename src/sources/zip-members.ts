@@ -1,7 +1,8 @@
 /** Reads the directory of a zip, which lies at its end: every member's name, and where its local header lies. */
 import { isUtf8 } from 'node:buffer'
+import { setImmediate } from 'node:timers/promises'
 import { type Entry, fromRandomAccessReaderPromise, getFileNameLowLevel, RandomAccessReader, type ZipFile } from 'yauzl'
-import { ArchiveIndexBuilder, DEFLATED, type MemberForm, refusedAs, STORED } from './archive-index.js'
+import { ArchiveIndexBuilder, DEFLATED, type MemberForm, MOST_REFUSED, refusedAs, STORED } from './archive-index.js'
 import { keysWhereExtracted, memberKey } from './archive-names.js'
 import type { ReadAt } from './read-at.js'
 import { type LocalHeader, LocalHeaders, unicodePathOf } from './zip-local-headers.js'
@@ -9,6 +10,7 @@ import { type LocalHeader, LocalHeaders, unicodePathOf } from './zip-local-heade
 /** The shortest entry of the directory. */
 const ENTRY_BYTES = 46
 const WINDOW = 256 * 1024
+const ENTRIES_AT_ONCE = 4096
 /** That a member may have, where tools differ. */
 const NAMES_OF_ONE = 8
 
@@ -19,21 +21,38 @@ export interface ZipMembers {
 }
 
 /** All members. Rejects where there is no directory, or members lie one within another: the message says why. */
-export async function readZipMembers(read: ReadAt, size: number): Promise<ZipMembers> {
+export async function readZipMembers(read: ReadAt, size: number, signal?: AbortSignal): Promise<ZipMembers> {
   const builder = new ArchiveIndexBuilder(NAMES_OF_ONE * Math.ceil(size / ENTRY_BYTES), NAMES_OF_ONE * size, true)
   const options = { decodeStrings: false, validateEntrySizes: false, autoClose: false }
   const zip = await fromRandomAccessReaderPromise(new WindowReader(read), size, options)
   const headers = new LocalHeaders(read)
   const directoryAt = Number(zip.readEntryCursor)
+  let entries = 0
   try {
-    for await (const entry of zip.eachEntry()) addEntry(builder, entry, headers.of(entry))
+    for await (const entry of zip.eachEntry()) {
+      addEntry(builder, entry, headers.of(entry))
+      // Headers that take more than there is lie one within another.
+      if (headers.bytes > size) throw new Overlap()
+      if (builder.refused > MOST_REFUSED) throw new Error(`more than ${MOST_REFUSED} members have names that no tool writes`)
+      if (++entries % ENTRIES_AT_ONCE !== 0) continue
+      await setImmediate()
+      signal?.throwIfAborted()
+    }
   } catch (error) {
+    signal?.throwIfAborted()
+    if (error instanceof Overlap) throw error
     return { builder, damage: error instanceof Error ? error.message : String(error) }
   }
-  if (headers.doOverlap()) throw new Error('its members overlap, which no tool that archives writes')
+  if (headers.doOverlap()) throw new Overlap()
   const unlisted = headers.unlisted(directoryAt)
   const hidden = unlisted === undefined ? null : `at byte ${unlisted} begins a member that its directory does not name`
-  return { builder, damage: directoryEnd(read, zip, size) ?? hidden }
+  return { builder, damage: directoryEnd(read, zip, size, directoryAt) ?? hidden }
+}
+
+class Overlap extends Error {
+  constructor() {
+    super('its members overlap, which no tool that archives writes')
+  }
 }
 
 /** Reads the directory in large pieces. */
@@ -89,6 +108,8 @@ function addEntry(builder: ArchiveIndexBuilder, entry: Entry, local: LocalHeader
     builder.addRefused([key, ...others.map((other) => memberKey(other).key)], refusedFor('disputedName'), place)
   else if (!isSafe) builder.addRefused([key, ...keysWhereExtracted(name)], refusedFor('unsafeName'), place)
   else if (key.length > 0) builder.add({ name: key, form, at, size, packed, crc })
+  const printed = asPrinted(isUtf8(entry.fileNameRaw) ? key : entry.fileNameRaw)
+  if (printed !== undefined) builder.addRefused([memberKey(printed).key], refusedFor('disputedName'), place)
   // Where it was made both separated folders; here they do not.
   if (!UNIX.has(entry.versionMadeBy >>> 8) && key.includes(BACKSLASH))
     builder.addRefused([memberKey(withSlashes(key)).key], refusedFor('disputedName'), place)
@@ -96,6 +117,21 @@ function addEntry(builder: ArchiveIndexBuilder, entry: Entry, local: LocalHeader
 
 const SLASH = 0x2f
 const BACKSLASH = 0x5c
+
+/** unzip leaves out what cannot be printed. Undefined where no folder's name changes: in its own folder a member is seen. */
+function asPrinted(name: Uint8Array): Uint8Array | undefined {
+  const isUnprintable = isUtf8(name) ? isControl : isNoAscii
+  const folder = name.subarray(0, name.lastIndexOf(SLASH) + 1)
+  return folder.some(isUnprintable) ? name.filter((byte) => !isUnprintable(byte)) : undefined
+}
+
+function isControl(byte: number): boolean {
+  return byte < 0x20 || byte === 0x7f
+}
+
+function isNoAscii(byte: number): boolean {
+  return isControl(byte) || byte >= 0x80
+}
 
 /** What tools may call a member beside `name`: nothing, in what they write. */
 function otherNames(
@@ -147,17 +183,23 @@ function formOf(entry: Entry, local: LocalHeader | undefined): MemberForm {
  * The number of entries has 16 bits in old zips and says nothing that is sure: the end record follows behind the last one, and with
  * it the zip ends. Else tools differ in where they look for the directory.
  */
-function directoryEnd(read: ReadAt, zip: ZipFile, size: number): string | null {
-  const record = Buffer.alloc(12)
+function directoryEnd(read: ReadAt, zip: ZipFile, size: number, directoryAt: number): string | null {
+  const record = Buffer.alloc(48)
   const end = size - END_BYTES - Buffer.byteLength(zip.comment)
-  let at = Number(zip.readEntryCursor)
-  if (read(record, at) < record.length) return 'its directory ends early'
+  const directoryEnd = Number(zip.readEntryCursor)
+  let at = directoryEnd
+  if (read(record, at) < END_BYTES) return 'its directory ends early'
   if (record.readUInt32LE(0) === DIRECTORY_SIGNATURE) {
     at += 6 + record.readUInt16LE(4)
-    if (read(record, at) < record.length) return 'its directory ends early'
+    if (read(record, at) < END_BYTES) return 'its directory ends early'
   }
-  if (record.readUInt32LE(0) === ZIP64_END) at += 12 + Number(record.readBigUInt64LE(4)) + ZIP64_LOCATOR_BYTES
-  return at === end ? null : 'its directory goes on after as many members as it says it has'
+  const isZip64 = record.readUInt32LE(0) === ZIP64_END
+  const length = isZip64 ? Number(record.readBigUInt64LE(40)) : record.readUInt32LE(12)
+  if (isZip64) at += 12 + Number(record.readBigUInt64LE(4)) + ZIP64_LOCATOR_BYTES
+  if (at !== end) return 'its directory goes on after as many members as it says it has'
+  return length === at - directoryAt || length === directoryEnd - directoryAt
+    ? null
+    : 'its directory has another length than it says'
 }
 
 const END_BYTES = 22
