@@ -20,6 +20,10 @@ export interface LocalHeader {
   readonly unicodePath: Uint8Array | undefined
   /** Whether its method, sizes and checksum are those that the directory says. */
   readonly agrees: boolean
+  /** Sizes and checksum follow the bytes: whoever reads the zip as a stream finds their end by themselves. */
+  readonly isOpen: boolean
+  /** Where its bytes begin. */
+  readonly bytesAt: number
 }
 
 export class LocalHeaders {
@@ -50,7 +54,8 @@ export class LocalHeaders {
     const name = header.subarray(FIXED_BYTES, nameEnd)
     const unicodePath = end === nameEnd ? undefined : unicodePathOf(fieldsOf(header.subarray(nameEnd)))
     const isSameName = unicodePath === undefined && entry.fileNameRaw.equals(name)
-    return { name, isSameName, unicodePath, agrees: agrees(header, entry) }
+    const isOpen = (header.readUInt16LE(6) & DESCRIPTOR_FOLLOWS) !== 0
+    return { name, isSameName, unicodePath, agrees: agrees(header, entry), isOpen, bytesAt: at + end }
   }
 
   /** Members one within another: how a small zip is made to hold more than a disk. No tool that archives writes it. */

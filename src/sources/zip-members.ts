@@ -1,6 +1,8 @@
 /** Reads the directory of a zip, which lies at its end: every member's name, and where its local header lies. */
 import { isUtf8 } from 'node:buffer'
+import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
+import { createInflateRaw } from 'node:zlib'
 import { type Entry, fromRandomAccessReaderPromise, getFileNameLowLevel, RandomAccessReader, type ZipFile } from 'yauzl'
 import { ArchiveIndexBuilder, DEFLATED, type MemberForm, MOST_REFUSED, refusedAs, STORED } from './archive-index.js'
 import { keysWhereExtracted, memberKey } from './archive-names.js'
@@ -28,9 +30,13 @@ export async function readZipMembers(read: ReadAt, size: number, signal?: AbortS
   const headers = new LocalHeaders(read)
   const directoryAt = Number(zip.readEntryCursor)
   let entries = 0
+  let disputed: number | undefined
   try {
     for await (const entry of zip.eachEntry()) {
-      addEntry(builder, entry, headers.of(entry))
+      const local = headers.of(entry)
+      addEntry(builder, entry, local)
+      if (local?.agrees === false || (local?.isOpen === true && !(await endsWhereSaid(read, entry, local.bytesAt))))
+        disputed ??= entry.relativeOffsetOfLocalHeader
       // Headers that take more than there is lie one within another.
       if (headers.bytes > size) throw new Overlap()
       if (builder.refused > MOST_REFUSED) throw new Error(`more than ${MOST_REFUSED} members have names that no tool writes`)
@@ -46,7 +52,52 @@ export async function readZipMembers(read: ReadAt, size: number, signal?: AbortS
   if (headers.doOverlap()) throw new Overlap()
   const unlisted = headers.unlisted(directoryAt)
   const hidden = unlisted === undefined ? null : `at byte ${unlisted} begins a member that its directory does not name`
-  return { builder, damage: directoryEnd(read, zip, size, directoryAt) ?? hidden }
+  return { builder, damage: directoryEnd(read, zip, size, directoryAt) ?? hidden ?? disputedMember(disputed) }
+}
+
+function disputedMember(at: number | undefined): string | null {
+  return at === undefined
+    ? null
+    : `the member at byte ${at} has another length, or method, for tools that read the zip as a stream`
+}
+
+/** Whether a member of which a stream does not tell the length ends by itself where the directory says. */
+async function endsWhereSaid(read: ReadAt, entry: Entry, at: number): Promise<boolean> {
+  const { compressedSize, compressionMethod } = entry
+  if (compressionMethod === 0) return !holdsHeader(read, at, compressedSize)
+  if (compressionMethod !== 8) return true
+  const inflate = createInflateRaw({ chunkSize: WINDOW })
+  try {
+    for await (const _ of Readable.from(piecesOf(read, at, compressedSize))
+      .on('error', (error) => inflate.destroy(error))
+      .pipe(inflate)) {
+      // Only its end is wanted.
+    }
+  } catch {
+    // It cannot be read: that is said of it when it is.
+    return true
+  }
+  return inflate.bytesWritten === compressedSize
+}
+
+function holdsHeader(read: ReadAt, at: number, length: number): boolean {
+  let before = Buffer.alloc(0)
+  for (const piece of piecesOf(read, at, length)) {
+    if (Buffer.concat([before, piece]).includes(HEADER_SIGNATURE)) return true
+    before = Buffer.from(piece.subarray(-3))
+  }
+  return false
+}
+
+const HEADER_SIGNATURE = Buffer.from('PK\x03\x04')
+
+function* piecesOf(read: ReadAt, at: number, length: number): Generator<Buffer> {
+  for (let from = 0; from < length; from += WINDOW) {
+    const piece = Buffer.allocUnsafe(Math.min(WINDOW, length - from))
+    const got = read(piece, at + from)
+    yield piece.subarray(0, got)
+    if (got < piece.length) return
+  }
 }
 
 class Overlap extends Error {

@@ -335,6 +335,9 @@ t.test('what tools would put into another folder, or extract at all, is never pa
   const hidden = local.subarray(0, local.indexOf('PK\x01\x02'))
   const one = zip([{ name: 'a' }])
   const unnamed: [string, Buffer][] = [
+    ['within a member, for a stream', zip([{ name: 'a', bytes: hidden, localSize: 0 }])],
+    ['within a member whose length no stream is told', zip([{ name: 'a', bytes: hidden, flags: 0x808 }])],
+    ['behind what is deflated', zip([{ name: 'a', bytes: text('a'), deflate: true, tail: hidden, flags: 0x808 }])],
     ['between two', zip([{ name: 'a', behind: hidden }, { name: 'b' }])],
     ['behind the last', zip([{ name: 'a' }, { name: 'b', behind: hidden }])],
     ['another directory at the end', Buffer.concat([one, local.subarray(hidden.length, -22), one.subarray(-22)])],

@@ -88,6 +88,10 @@ export interface ZipMember {
   /** The name in the local header, where it is another. */
   readonly localName?: string
   readonly localMethod?: number
+  /** Sizes in the local header. */
+  readonly localSize?: number
+  /** Behind what is deflated, and a part of it by the sizes. */
+  readonly tail?: Uint8Array
   /** Of the system that made it. @default 3, Unix */
   readonly host?: number
   /** The name that a field of Info-ZIP's gives; `localUnicodePath`: only in the local header. */
@@ -107,7 +111,7 @@ export function zip(
   let at = 0
   for (const member of members) {
     const bytes = Buffer.from(member.bytes ?? Buffer.alloc(0))
-    const data = member.deflate === true ? deflateRawSync(bytes) : bytes
+    const data = Buffer.concat([member.deflate === true ? deflateRawSync(bytes) : bytes, member.tail ?? Buffer.alloc(0)])
     const local = zipHeader(member, bytes, data, undefined, zip64)
     directory.push(zipHeader(member, bytes, data, at, zip64))
     const behind = Buffer.from(member.behind ?? Buffer.alloc(0))
@@ -142,8 +146,9 @@ function zipHeader(member: ZipMember, bytes: Buffer, data: Buffer, at: number | 
   const method = member.method ?? (member.deflate === true ? 8 : 0)
   head.writeUInt16LE(central ? method : (member.localMethod ?? method), 8 + shift)
   head.writeUInt32LE(member.crc ?? crc32(bytes), 14 + shift)
-  head.writeUInt32LE(zip64 ? 0xffffffff : data.length, 18 + shift)
-  head.writeUInt32LE(zip64 ? 0xffffffff : size, 22 + shift)
+  const said = central ? undefined : member.localSize
+  head.writeUInt32LE(zip64 ? 0xffffffff : (said ?? data.length), 18 + shift)
+  head.writeUInt32LE(zip64 ? 0xffffffff : (said ?? size), 22 + shift)
   head.writeUInt16LE(name.length, 26 + shift)
   head.writeUInt16LE(extra.length, 28 + shift)
   if (central) {
