@@ -145,6 +145,19 @@ t.test('hostile keys: safe names in a tar, and no files outside of a directory',
   }
 })
 
+t.test('into a tar and into a directory: the report says where metadata came from', async (t) => {
+  const folder = casePath('plain')
+  const evidence = ['--public-keys', join(folder, 'public-keys.json'), '--metadata', join(folder, 'metadata.json')]
+  const words = ['export', join(folder, caseOf('plain').sources[0] ?? ''), ...evidence, '-q', '-o']
+  const dir = t.testdir()
+  t.equal((await verifyTrailCommand([...words, join(dir, 'evidence.tar')])).code, 0)
+  t.equal((await verifyTrailCommand([...words, `${join(dir, 'evidence')}/`])).code, 0)
+  execFileSync('tar', ['-xf', join(dir, 'evidence.tar'), '-C', dir, '_verify-trail/report.json'])
+  const metadataFrom = (path: string) => JSON.parse(readFileSync(join(dir, path, 'report.json'), 'utf8')).run.metadataFrom
+  t.match(metadataFrom('_verify-trail'), { file: Number })
+  t.strictSame(metadataFrom('evidence/_verify-trail'), metadataFrom('_verify-trail'))
+})
+
 t.test('an export that broke off is gone on with', async (t) => {
   const folder = join(casePath('two-regions'), caseOf('two-regions').sources[0] ?? '')
   const keys = join(casePath('two-regions'), 'public-keys.json')
