@@ -7,7 +7,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { ReadList } from '../src/evidence/read-list.js'
 import { archiveSource, directorySource, type MetadataFile, memorySource, type Source } from '../src/index.js'
-import { tar, zip } from './support/archives.js'
+import { type TarMember, tar, zip } from './support/archives.js'
 import { type Case, type CaseRun, caseMetadata, caseObjects, casePath, readCases, runCase } from './support/cases.js'
 import { verifyTrailCommand } from './support/command.js'
 import { hasTool } from './support/tools.js'
@@ -300,6 +300,21 @@ t.test('a flat part beside the folders of an account is not passed over in silen
     "names of CloudTrail's",
     'of a bucket nothing is said: other things lie there',
   )
+})
+
+t.test('of what lies outside of the folders of an account, duplicates are named, and what is not read is counted', async (t) => {
+  const members = [...objects].map(([name, bytes]) => ({ name, bytes: Buffer.from(bytes) }))
+  const with_ = async (...more: TarMember[]) => {
+    const source = await archiveSource(writeFile('more.tar', tar([...members, ...more])))
+    return runCase(plain, [source], { metadata: caseMetadata(plain) })
+  }
+  const notes = { name: 'notes.txt', bytes: Buffer.from('x') }
+  const twice = await with_(notes, notes)
+  t.match(twice.findings, [{ code: 'LOG_FILE_UNREADABLE', object: 'notes.txt', reason: 'duplicate-name' }])
+  t.equal(twice.summary.verdict, 'unverified')
+  const links = await with_({ name: 'link', type: '2' }, { name: 'pipe', type: '6' })
+  t.equal(links.summary.verdict, 'valid')
+  t.match(links.summary.notChecked.join('\n'), 'In the export, 2 links, devices and names that lead elsewhere lie outside')
 })
 
 t.test('with --bucket, parts of one export are of one bucket, whatever their folders are called', async (t) => {

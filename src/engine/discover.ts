@@ -39,6 +39,8 @@ export interface Discovery {
   readonly passedOver: readonly { readonly source: Source; readonly folder: string }[]
   /** How many files of an export have names of CloudTrail's and lie outside of the folders of its log files and digests. */
   readonly outside: ReadonlyMap<Source, number>
+  /** How much lies there in an export that is not read: links, devices, names that lead elsewhere. */
+  readonly refusedOutside: ReadonlyMap<Source, number>
   /** Folders that could not be listed. */
   readonly unreadable: readonly { readonly place: Place | undefined; readonly source: Source; readonly part: UnlistedPart }[]
 }
@@ -53,6 +55,7 @@ export interface DiscoverOptions {
 const MAX_DEPTH = 100
 const MAX_FOLDERS = 100_000
 const MAX_PLACES = 10_000
+const DUPLICATES_NAMED = 100
 const ACCOUNTS_AT_ONCE = 32
 const FAMILIES_AT_ONCE = 8
 
@@ -103,6 +106,8 @@ class Discoverer {
   readonly #passedOver: { readonly source: Source; readonly folder: string }[] = []
   readonly #withAccounts = new Set<Source>()
   readonly #outside = new Map<Source, number>()
+  readonly #refusedIn = new Map<Source, number>()
+  readonly #duplicates = new Map<Source, number>()
   #searched = 0
   #isFull = false
 
@@ -126,6 +131,7 @@ class Discoverer {
       otherServices: [...this.#otherServices].sort(),
       passedOver: this.#passedOver,
       outside: this.#outside,
+      refusedOutside: this.#refusedIn,
       unreadable: this.#unreadable.sort((a, b) => compareKeys(a.part.key, b.part.key)),
     }
   }
@@ -186,6 +192,14 @@ class Discoverer {
     return source.folders(prefix, { signal: this.#options.signal })
   }
 
+  /** Which of the two is looked at elsewhere, nobody can tell: wherever it lies, it is named. */
+  #isDuplicate(source: Source, { reason }: UnlistedPart): boolean {
+    if (reason !== 'duplicate-name') return false
+    const named = this.#duplicates.get(source) ?? 0
+    this.#duplicates.set(source, named + 1)
+    return named < DUPLICATES_NAMED
+  }
+
   /** Of a folder in which no log file or digest has its place. */
   async #folders(source: Source, prefix: string, place: Place | undefined): Promise<readonly string[]> {
     const passOver = (key: string): boolean => {
@@ -196,8 +210,10 @@ class Discoverer {
     const listing = await source.folders(prefix, { signal: this.#options.signal, passOver })
     if ('folders' in listing) {
       for (const part of listing.objects) {
-        if (part.kind === 'unreadable' && (place !== undefined || mayHoldLogs(part.key, prefix)))
+        if (part.kind !== 'unreadable') continue
+        if (place !== undefined || mayHoldLogs(part.key, prefix) || this.#isDuplicate(source, part))
           this.#unreadable.push({ place, source, part })
+        else if (source.kind === 'export') this.#refusedIn.set(source, (this.#refusedIn.get(source) ?? 0) + 1)
       }
       return listing.folders
     }

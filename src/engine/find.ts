@@ -25,7 +25,9 @@ export async function find(options: ResolvedOptions, signal: AbortSignal): Promi
   }
   const outside = sources.flatMap((source) => {
     const files = rebuilt.has(source) ? 0 : (discovery.outside.get(source) ?? 0)
-    return files === 0 ? [] : [outsideSentence(sourceLabel(source, sources), files)]
+    const refused = rebuilt.has(source) ? 0 : (discovery.refusedOutside.get(source) ?? 0)
+    const label = sourceLabel(source, sources)
+    return [...(files === 0 ? [] : [outsideSentence(label, files)]), ...(refused === 0 ? [] : [refusedSentence(label, refused)])]
   })
   if (rebuilt.size === 0) return { discovery, byName: outside, strays: [] }
   const all = [...rebuilt]
@@ -41,4 +43,8 @@ export async function find(options: ResolvedOptions, signal: AbortSignal): Promi
 
 function outsideSentence(label: string, files: number): string {
   return `In ${label}, ${files} files with names of CloudTrail's lie outside of an account's folders of log files and digests: they were not looked at. With --by-name, each is put where its name says.`
+}
+
+function refusedSentence(label: string, count: number): string {
+  return `In ${label}, ${count} links, devices and names that lead elsewhere lie outside of an account's folders: they were not looked at.`
 }
