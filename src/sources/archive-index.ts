@@ -64,7 +64,7 @@ export interface MemberFound {
   /** UTF-8, `/` between folders. */
   readonly name: Uint8Array
   readonly form: MemberForm
-  /** Tar: where its bytes begin. Zip: where its local header does. */
+  /** Where its bytes begin. */
   readonly at: number
   readonly size: number
   /** Zip: bytes as stored. */

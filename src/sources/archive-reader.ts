@@ -27,7 +27,6 @@ export interface SharedArchive {
 /** Larger members are handed out in chunks, so that memory stays flat. */
 const WHOLE_MEMBER_LIMIT = 8 * 1024 * 1024
 const CHUNK_BYTES = 1024 * 1024
-const LOCAL_HEADER_BYTES = 30
 
 /** A member that is read: its bytes as stored begin at `start`. */
 interface Stored {
@@ -42,7 +41,6 @@ export class ArchiveReader {
   readonly #readAt: ReadAt
   #buffer: Uint8Array = new Uint8Array()
   #packed: Uint8Array = new Uint8Array()
-  readonly #header = Buffer.alloc(LOCAL_HEADER_BYTES)
 
   constructor(archive: SharedArchive, index: ArchiveIndex) {
     this.#archive = archive
@@ -116,14 +114,10 @@ export class ArchiveReader {
     return this.#archive.isZip ? this.#locateInZip(member) : { member, start: member.at, length: member.size }
   }
 
-  /** A member's bytes follow its local header. */
   #locateInZip(member: Member): Stored | UnreadableObject {
-    const header = this.#header
-    if (this.#readAt(header, member.at) < header.length || header.readUInt32LE(0) !== 0x04034b50)
-      return damaged('no local header is where it should be')
-    const start = member.at + LOCAL_HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28)
-    const isWhole = start + member.packed <= this.#archive.size && (member.form === DEFLATED || member.packed === member.size)
-    return isWhole ? { member, start, length: member.packed } : damaged('its sizes contradict each other')
+    const { at: start, packed, size, form } = member
+    const isWhole = start + packed <= this.#archive.size && (form === DEFLATED || packed === size)
+    return isWhole ? { member, start, length: packed } : damaged('its sizes contradict each other')
   }
 
   #bytes({ start, length }: Stored, into: Uint8Array): Uint8Array | undefined {

@@ -147,7 +147,8 @@ class WindowReader extends RandomAccessReader {
 }
 
 function addEntry(builder: ArchiveIndexBuilder, entry: Entry, local: LocalHeader | undefined): void {
-  const { uncompressedSize: size, compressedSize: packed, crc32: crc, relativeOffsetOfLocalHeader: at } = entry
+  const { uncompressedSize: size, compressedSize: packed, crc32: crc } = entry
+  const at = local?.bytesAt ?? entry.relativeOffsetOfLocalHeader
   const name = asFolders(nameOf(entry))
   const others = otherNames(name, entry, local)
   const { key, isSafe } = memberKey(name)
@@ -225,7 +226,7 @@ function formOf(entry: Entry, local: LocalHeader | undefined): MemberForm {
   if (mode === 0o010000) return refusedAs('fifo')
   if (mode === 0o020000 || mode === 0o060000 || mode === 0o140000) return refusedAs('device')
   if ((entry.generalPurposeBitFlag & ENCRYPTED) !== 0) return refusedAs('encrypted')
-  if (local?.agrees === false) return refusedAs('contradictory')
+  if (local?.agrees !== true) return refusedAs('contradictory')
   if (entry.compressionMethod === 0) return STORED
   return entry.compressionMethod === 8 ? DEFLATED : refusedAs('method')
 }
