@@ -121,7 +121,7 @@ t.test('both lanes give the same answer', async (t) => {
     ],
     ['a redirect to another place is not followed', [raw(head('HTTP/1.1 302 x', 'location: http://evil.example/'))], network, 1],
     ['a redirect that names no region', [failure(301, 'PermanentRedirect')], { ...network, detail: /PermanentRedirect/ }, 1],
-    ['no content', [raw(head('HTTP/1.1 204 x'))], network, 3],
+    ['no content', [raw(head('HTTP/1.1 204 x', 'connection: close'))], network, 3],
     ['NoSuchKey cut short is not missing', [errorBody(404, '<Error><Code>NoSuchKey</Code>')], network, 1],
     ['a 400 without words', [bare(400)], { ...network, detail: 'Unknown (HTTP 400)' }, 1],
     ['a 404 without words', [bare(404)], { ...network, detail: 'NotFound (HTTP 404)' }, 1],
