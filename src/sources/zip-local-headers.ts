@@ -71,7 +71,7 @@ export class LocalHeaders {
     for (let index = 0; index <= this.#spans.length; index += 2) {
       const to = this.#spans[index] ?? directoryAt
       // What is put before a zip is often a program, which may have any bytes.
-      const found = from === 0 ? this.#headerAt(0, to) : this.#headerIn(from, to)
+      const found = from === 0 ? this.#headerAt(0, to) : this.headerIn(from, to)
       if (found !== undefined) return found
       from = this.#spans[index + 1] ?? to
     }
@@ -84,7 +84,8 @@ export class LocalHeaders {
     return block.length === 4 && block.readUInt32LE(0) === SIGNATURE ? at : undefined
   }
 
-  #headerIn(from: number, to: number): number | undefined {
+  /** Where a further header lies between two places, behind what may follow a member; undefined where there is none. */
+  headerIn(from: number, to: number): number | undefined {
     if (to - from <= MOST_DESCRIPTOR_BYTES) return undefined
     for (let at = from; at < to - FIXED_BYTES; at += SCAN_BYTES - 3) {
       const found = this.#bytes(at, Math.min(SCAN_BYTES, to - at)).indexOf(SIGNATURE_BYTES)

@@ -35,8 +35,13 @@ export async function readZipMembers(read: ReadAt, size: number, signal?: AbortS
     for await (const entry of zip.eachEntry()) {
       const local = headers.of(entry)
       addEntry(builder, entry, local)
-      if (local?.agrees === false || (local?.isOpen === true && !(await endsWhereSaid(read, entry, local.bytesAt))))
-        disputed ??= entry.relativeOffsetOfLocalHeader
+      if (local?.agrees === false) disputed ??= entry.relativeOffsetOfLocalHeader
+      else if (local?.isOpen === true) {
+        const { bytesAt } = local
+        const holdsHeader =
+          entry.compressionMethod === 0 && headers.headerIn(bytesAt, bytesAt + entry.compressedSize) !== undefined
+        if (holdsHeader || !(await endsWhereSaid(read, entry, bytesAt, signal))) disputed ??= entry.relativeOffsetOfLocalHeader
+      }
       // Headers that take more than there is lie one within another.
       if (headers.bytes > size) throw new Overlap()
       if (builder.refused > MOST_REFUSED) throw new Error(`more than ${MOST_REFUSED} members have names that no tool writes`)
@@ -62,34 +67,28 @@ function disputedMember(at: number | undefined): string | null {
 }
 
 /** Whether a member of which a stream does not tell the length ends by itself where the directory says. */
-async function endsWhereSaid(read: ReadAt, entry: Entry, at: number): Promise<boolean> {
-  const { compressedSize, compressionMethod } = entry
-  if (compressionMethod === 0) return !holdsHeader(read, at, compressedSize)
-  if (compressionMethod !== 8) return true
+async function endsWhereSaid(read: ReadAt, entry: Entry, at: number, signal: AbortSignal | undefined): Promise<boolean> {
+  const { compressedSize, uncompressedSize, compressionMethod } = entry
+  if (compressionMethod !== DEFLATE) return true
   const inflate = createInflateRaw({ chunkSize: WINDOW })
+  const packed = Readable.from(piecesOf(read, at, compressedSize)).on('error', (error) => inflate.destroy(error))
+  let size = 0
   try {
-    for await (const _ of Readable.from(piecesOf(read, at, compressedSize))
-      .on('error', (error) => inflate.destroy(error))
-      .pipe(inflate)) {
-      // Only its end is wanted.
+    for await (const chunk of packed.pipe(inflate)) {
+      signal?.throwIfAborted()
+      size += chunk.length
+      // A bomb is no file that was put in.
+      if (size > uncompressedSize) return false
     }
   } catch {
+    signal?.throwIfAborted()
     // It cannot be read: that is said of it when it is.
     return true
   }
   return inflate.bytesWritten === compressedSize
 }
 
-function holdsHeader(read: ReadAt, at: number, length: number): boolean {
-  let before = Buffer.alloc(0)
-  for (const piece of piecesOf(read, at, length)) {
-    if (Buffer.concat([before, piece]).includes(HEADER_SIGNATURE)) return true
-    before = Buffer.from(piece.subarray(-3))
-  }
-  return false
-}
-
-const HEADER_SIGNATURE = Buffer.from('PK\x03\x04')
+const DEFLATE = 8
 
 function* piecesOf(read: ReadAt, at: number, length: number): Generator<Buffer> {
   for (let from = 0; from < length; from += WINDOW) {
