@@ -4,7 +4,7 @@
  */
 import { type Channel, channel } from 'node:diagnostics_channel'
 import type { Finding, Gap } from './core/findings.js'
-import type { DigestResult, LogFileResult, Result, Summary } from './core/results.js'
+import type { CarriedOverResult, DigestResult, LogFileResult, Result, Summary } from './core/results.js'
 
 /** On `verify-trail:start`, once the options of a run are checked. */
 export interface StartMessage {
@@ -25,6 +25,12 @@ export interface DigestMessage {
 export interface LogFileMessage {
   readonly run: number
   readonly result: LogFileResult
+}
+
+/** On `verify-trail:carried-over`, just before the run yields it: with a state, in place of the results of what was not read again. */
+export interface CarriedOverMessage {
+  readonly run: number
+  readonly result: CarriedOverResult
 }
 
 /** On `verify-trail:finding`, just before the run yields it: findings and gaps. Its text was perhaps chosen by an attacker. */
@@ -73,6 +79,7 @@ export interface ChannelMessages {
   'verify-trail:start': StartMessage
   'verify-trail:digest': DigestMessage
   'verify-trail:log-file': LogFileMessage
+  'verify-trail:carried-over': CarriedOverMessage
   'verify-trail:finding': FindingMessage
   'verify-trail:end': EndMessage
   'verify-trail:request': RequestMessage
@@ -82,7 +89,13 @@ export interface ChannelMessages {
 const START = open('verify-trail:start')
 const END = open('verify-trail:end')
 const FINDING = open('verify-trail:finding')
-const RESULTS = { digest: open('verify-trail:digest'), 'log-file': open('verify-trail:log-file'), finding: FINDING, gap: FINDING }
+const RESULTS = {
+  digest: open('verify-trail:digest'),
+  'log-file': open('verify-trail:log-file'),
+  'carried-over': open('verify-trail:carried-over'),
+  finding: FINDING,
+  gap: FINDING,
+}
 const REQUEST = open('verify-trail:request')
 const RETRY = open('verify-trail:retry')
 

@@ -3,6 +3,7 @@
  * `verify-trail/s3`, so that nothing here loads the AWS SDK.
  */
 export type {
+  CarriedOverMessage,
   ChannelMessages,
   DigestMessage,
   EndMessage,
@@ -57,6 +58,7 @@ export { type PublicKey, type PublicKeyListAnswer, type PublicKeyProblem, parseP
 export type {
   ArchiveIdentity,
   CarriedOver,
+  CarriedOverResult,
   ChainSummary,
   CoverageInterval,
   DigestCounts,

@@ -157,7 +157,7 @@ t.test('whatever of a journal a kill leaves behind, the run that goes on gives t
 
 t.test('log files are packed by folder: the state is small, and as good as it was', async (t) => {
   const { run, path, objects, logFiles } = await libraryRuns(t, 250)
-  const whole = await run({ ...NIGHT, end: true })
+  const whole = await run(NIGHT)
   const journal = readFileSync(path)
   // A run that broke off is packed, too.
   const most = journal.subarray(0, journal.indexOf('\n', Math.floor(journal.length * 0.9)) + 1)

@@ -41,6 +41,10 @@ export function observe({ tracer = trace.getTracer('verify-trail'), meter = metr
       logFiles.add(1, { status: result.status })
       bytes.add(result.bytesRead)
     },
+    'verify-trail:carried-over': ({ result }) => {
+      digests.add(result.digests, { verdict: 'valid' })
+      logFiles.add(result.logFiles, { status: 'valid' })
+    },
     'verify-trail:finding': ({ run, result }) => {
       const { code, verdict, object, accountId, region } = result
       findings.add(1, { code, verdict })

@@ -19,13 +19,19 @@ import { formatTime, parseTime } from './time.js'
 export const SIGNATURE_ALGORITHM = 'SHA256withRSA'
 
 /** Late digests may be signed with a newer key, and a key may be used a little beyond its end. */
-const KEY_VALIDITY_TOLERANCE = 6 * HOUR
+export const KEY_VALIDITY_TOLERANCE: number = 6 * HOUR
 
 /** What is known of the key that a digest names. */
 export type KeyFact =
   | { readonly kind: 'key'; readonly key: PublicKey; readonly origin: string; readonly independent?: boolean }
   | { readonly kind: 'mismatch'; readonly reason: string }
   | { readonly kind: 'unknown'; readonly reason?: string }
+
+/** A usable key, and how many digests it proved. */
+export interface KeyCount {
+  readonly key: Extract<KeyFact, { readonly kind: 'key' }>
+  readonly digests: number
+}
 
 /** What reading one object in a digest folder gave. */
 export type DigestFacts =
@@ -68,6 +74,14 @@ export interface DigestRecord {
   readonly ordinal: number
   /** Families of log files that it lists. */
   readonly families: ReadonlySet<string>
+  /** The days in whose folders its log files lie. */
+  readonly logDays: ReadonlySet<number>
+  /** It lists what is no log file of its own account, region, bucket and prefix. */
+  readonly listsElsewhere: boolean
+  /** With a state: the number of the run that read it, as exactly what is listed. */
+  readonly kept?: { readonly run: number; readonly bytes: number }
+  /** It stands for digests that earlier runs proved, of which it is the last. */
+  readonly settled?: { readonly digests: number; readonly keys: readonly KeyCount[] }
   readonly facts: DigestFacts
   readonly metadataSignature: SignatureState
   /** Whether a signature that a later digest carries for it verifies: it proves itself, whatever that digest is worth. */

@@ -22,6 +22,8 @@ export type CopyFact =
       readonly measurement: Measurement
       readonly live: boolean
       readonly identity?: string
+      /** The number of the run whose state has it, as exactly the object that was listed. */
+      readonly keptIn?: number
       /** Where they are asked for; null where it was not read to its end. */
       readonly stored?: StoredBytes | null
     }

@@ -63,6 +63,23 @@ export interface LogFileResult {
   readonly findings: readonly FindingCode[]
 }
 
+/**
+ * Whole days of an account and region that earlier runs with the same state found to be valid, and of which the store lists what it listed
+ * then: they were not read again, and have no results of their own. Before the results of its log files.
+ */
+export interface CarriedOverResult {
+  readonly kind: 'carried-over'
+  readonly organizationId: string | null
+  readonly accountId: string
+  readonly region: string
+  /** All of them valid. */
+  readonly digests: number
+  readonly logFiles: number
+  /** Of these log files, in bytes. */
+  readonly bytesRead: number
+  readonly bytesInflated: number
+}
+
 /** Half-open [startTime, endTime), ISO 8601 UTC. `reason` is null where `verdict` is valid. */
 export interface CoverageInterval {
   readonly startTime: string
@@ -297,4 +314,4 @@ export interface Summary {
 }
 
 /** One result of a run. The summary is always last; a stream without one is not a finished run. */
-export type Result = DigestResult | LogFileResult | Finding | Gap | Summary
+export type Result = DigestResult | LogFileResult | CarriedOverResult | Finding | Gap | Summary

@@ -1,7 +1,7 @@
 /** Counts results and joins verdicts. */
 import type { Interval } from './coverage.js'
 import type { ChainId, FindingCode, FindingVerdict, Verdict } from './findings.js'
-import type { ChainSummary, CoverageInterval, DigestCounts, LogFileCounts, LogFileStatus } from './results.js'
+import type { CarriedOverResult, ChainSummary, CoverageInterval, DigestCounts, LogFileCounts, LogFileStatus } from './results.js'
 import { formatTime } from './time.js'
 
 /** `invalid` if anything is, else `unverified` if anything is, else `valid`; a note changes nothing. */
@@ -30,6 +30,16 @@ export function countDigest(counts: DigestCounts, verdict: Verdict, outOfChain: 
   if (outOfChain) counts.outOfChain++
 }
 
+export function addValid(counts: DigestCounts, valid: number): void {
+  counts.found += valid
+  counts.valid += valid
+}
+
+export function addListed(counts: LogFileCounts, valid: number): void {
+  counts.listed += valid
+  counts.valid += valid
+}
+
 /** Counts of a whole run, and its verdict. */
 export class RunTally {
   readonly digests: DigestCounts = noDigests()
@@ -42,6 +52,13 @@ export class RunTally {
   addFinding(finding: { readonly code: FindingCode; readonly verdict: FindingVerdict }): void {
     this.findings[finding.code] = (this.findings[finding.code] ?? 0) + 1
     this.#verdict = worstVerdict(this.#verdict, finding.verdict)
+  }
+
+  addCarriedOver({ digests, logFiles, bytesRead, bytesInflated }: CarriedOverResult): void {
+    addValid(this.digests, digests)
+    addListed(this.logFiles, logFiles)
+    this.read += bytesRead
+    this.inflated += bytesInflated
   }
 
   /** A chain that proves nothing leaves the run unverified, whatever others prove, unless all of its hours are accepted as a gap. */

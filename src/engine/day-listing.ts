@@ -121,6 +121,13 @@ export function foldersAhead(source: Source, folder: string, { first, last }: Da
   return ahead
 }
 
+/** The day in whose folder a key lies, by what follows the folder of its region; null where it lies in none. */
+export function dayBelow(rest: string): number | null {
+  const [, year = '', month = '', day = ''] = /^(\d{4})\/(\d{2})\/(\d{2})\//.exec(rest) ?? []
+  const date = [year, month, day].reduce<number[] | undefined>((before, name) => before && extend(before, name), [])
+  return date === undefined ? null : Date.UTC(date[0] ?? 0, (date[1] ?? 1) - 1, date[2])
+}
+
 /** A real day, and not one of those asked for. */
 function isOutside(date: readonly number[] | undefined, days: Days): boolean {
   return date?.length === 3 && !touches(date, days)
@@ -136,7 +143,11 @@ function extend(date: readonly number[], name: string): number[] | undefined {
   return year >= 100 && at.getUTCMonth() === month - 1 && at.getUTCDate() === day ? next : undefined
 }
 
-function touches([year = 0, month = 1, day = 1]: readonly number[], { first, last }: Days): boolean {
-  const start = Date.UTC(year, month - 1, day)
-  return (last === null || start <= last) && (first === null || start + DAY > first)
+function touches([year = 0, month = 1, day = 1]: readonly number[], days: Days): boolean {
+  return isBetween(Date.UTC(year, month - 1, day), days)
+}
+
+/** Whether a day, by its start, is one of them. */
+export function isBetween(day: number, { first, last }: Days): boolean {
+  return (last === null || day <= last) && (first === null || day + DAY > first)
 }

@@ -5,6 +5,7 @@ import { HOUR, NAME_TOLERANCE } from '../core/coverage.js'
 import type { ChainId } from '../core/findings.js'
 import { digestToFollow } from '../core/judge-chain.js'
 import { type DigestKey, parseObjectKey } from '../core/object-key.js'
+import { dayOf } from '../core/settle-days.js'
 import type { UnlistedPart } from '../sources/source.js'
 import { ClaimSpool } from './claim-spool.js'
 import { digestDays, type ForeignDigest, KNOWN_MARGIN, type NamedDigest } from './digest-listing.js'
@@ -15,6 +16,7 @@ import { monthOfKey } from './months.js'
 import type { Place } from './places.js'
 import type { DigestToRead } from './read-digest.js'
 import type { Run } from './run.js'
+import type { SettledPast } from './settled-past.js'
 
 export interface WalkedDigests {
   readonly chains: readonly CheckedChain[]
@@ -32,21 +34,26 @@ const SMALL_DIGEST = 32 * 1024
 /** Outside the range: how many of the newest and of the oldest are read at a time to find a valid one. */
 const PROBES = 4
 
-/**
- * Lists, reads, links and judges all chains of an account and region. `margin`: how far around the range their names are listed;
- * with less than the default, what is known of a chain is only what is there. `inMonths`: whether the log files are
- * to be told apart by months.
- */
+export interface DigestWalkOptions {
+  /** Whether the log files are to be told apart by months. */
+  readonly inMonths?: boolean
+  /** How far around the range digest names are listed; with less than the default, what is known of a chain is only what is there. */
+  readonly margin?: number
+  /** Digests of days that are settled are not read. */
+  readonly past?: SettledPast | undefined
+}
+
+/** Lists, reads, links and judges all chains of an account and region. */
 export async function walkDigests(
   run: Run,
   scope: Scope,
-  inMonths = false,
-  margin: number = KNOWN_MARGIN,
+  { inMonths = false, margin = KNOWN_MARGIN, past }: DigestWalkOptions = {},
 ): Promise<WalkedDigests> {
   const { range } = run
   const end = range.askedEnd ?? (run.live ? range.defaultEnd : null)
   const listing = await run.listings.list(scope, digestDays(range.askedStart, end, margin), run.signal)
-  const walk = new DigestWalk(run, end, inMonths)
+  await past?.check(listing)
+  const walk = new DigestWalk(run, end, inMonths, past)
   const named = [...listing.byChain.values()]
     .map((names) => names.filter(({ name }) => isAround(name, range.askedStart, end, margin)))
     .filter((digests) => digests.length > 0)
@@ -72,11 +79,13 @@ class DigestWalk {
   readonly #run: Run
   readonly #end: number | null
   readonly #inMonths: boolean
+  readonly #past: SettledPast | undefined
   ambiguous = false
   readonly #turns = new EventLoopTurns()
   #ordinal = 0
 
-  constructor(run: Run, end: number | null, inMonths: boolean) {
+  constructor(run: Run, end: number | null, inMonths: boolean, past: SettledPast | undefined) {
+    this.#past = past
     this.#run = run
     this.#inMonths = inMonths
     this.#end = end
@@ -86,10 +95,12 @@ class DigestWalk {
   /** `digests`: all that the listing has of the chain, by time. */
   async chain(digests: readonly NamedDigest[]): Promise<CheckedChain> {
     const chain = new DigestChain(chainOf(digests), this.#run.options.doubleCheck, digests[0]?.name.endTime ?? null)
-    const window = digests.filter((digest) => this.#isNear(digest.name))
+    for (const stretch of this.#past?.stretchesOf(chain.id) ?? []) chain.add({ ...stretch, ordinal: this.#ordinal++ })
+    const open = this.#past === undefined ? digests : digests.filter(({ name }) => !this.#past?.hasDigests(dayOf(name.endTime)))
+    const window = open.filter((digest) => this.#isNear(digest.name))
     await this.#readAll(chain, window)
-    await this.#readNext(chain, digests, window.at(-1))
-    if (!chain.records.some(isProven)) await this.#probe(chain, digests)
+    await this.#readNext(chain, open, window.at(-1))
+    if (!chain.records.some(isProven)) await this.#probe(chain, open)
     await this.#follow(chain)
     await this.#askOwnPlaces(chain)
     return checkChain(chain)
@@ -230,8 +241,8 @@ function isProven(record: DigestRecord): boolean {
 }
 
 function emptyRecord(bucket: string, key: string, name: DigestKey, ordinal: number, facts: DigestFacts): DigestRecord {
-  const families: ReadonlySet<string> = new Set()
-  return { bucket, key, name, place: -1, ordinal, families, facts, metadataSignature: 'absent', successorSignature: 'absent' }
+  const lists = { families: new Set<string>(), logDays: new Set<number>(), listsElsewhere: false }
+  return { bucket, key, name, place: -1, ordinal, ...lists, facts, metadataSignature: 'absent', successorSignature: 'absent' }
 }
 
 function chainOf(digests: readonly NamedDigest[]): ChainId {

@@ -148,7 +148,7 @@ async function claimsAround(run: Run, scope: Scope, halfHour: number): Promise<{
   const from = halfHour - LOG_FILES_BEFORE
   const to = halfHour + HALF_HOUR + LOG_FILES_AFTER
   const range = { ...run.range, askedStart: from, askedEnd: to }
-  const walked = await walkDigests({ ...run, range, progress: new ProgressMeter(undefined) }, scope, false, DIGESTS_AROUND)
+  const walked = await walkDigests({ ...run, range, progress: new ProgressMeter(undefined) }, scope, { margin: DIGESTS_AROUND })
   try {
     const vouching = vouchingOrdinals(walked.chains)
     const found: { readonly claim: Claim; readonly distance: number }[] = []

@@ -17,27 +17,20 @@ import { isInflatedName, type ObjectKey, parseObjectKey } from '../core/object-k
 import { type LogFileContext, timeOf } from '../core/reconcile.js'
 import type { LogFileResult, LogFileStatus } from '../core/results.js'
 import { formatTime } from '../core/time.js'
-import { VerifyTrailError } from '../errors.js'
-import type { ListedObject, Source } from '../sources/source.js'
+import type { ListedObject } from '../sources/source.js'
 import type { Claim } from './claim-spool.js'
-import { type Days, type Entry, type FoldersAhead, foldersAhead, listDays } from './day-listing.js'
+import { type Entry, type FoldersAhead, foldersAhead, isBetween } from './day-listing.js'
 import { floorDay } from './digest-listing.js'
 import type { Scope, ScopePart } from './discover.js'
 import { mapPagesInOrder } from './in-order.js'
+import { type Listed, listLogFiles, logDays } from './log-listing.js'
 import type { CopyToMeasure } from './measurer.js'
 import { mergePages } from './merge-pages.js'
-import { daysIn, isIn, type Months, monthBelow, monthOfKey } from './months.js'
+import { daysIn, isIn, type Months, monthOfKey } from './months.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
+import type { SettledPast } from './settled-past.js'
 import { sourceLabel } from './source-label.js'
-
-/** An object of the listing, under its original bucket and key. */
-interface Listed {
-  readonly bucket: string
-  readonly key: string
-  readonly place: Place
-  readonly entry: Entry
-}
 
 type Row = Claim | Listed
 
@@ -61,6 +54,10 @@ export interface JudgedLogFile {
   /** Ordinals of the vouching digests that list it. */
   readonly listedBy: readonly number[]
   readonly status: LogFileStatus
+  /** The day in whose folder it lies. */
+  readonly day: number | null
+  /** The number of the run whose state has it, where one object was measured, as exactly what is listed. */
+  readonly keptIn?: number | undefined
 }
 
 /** In byte order of bucket and key, a page at a time; of some months, where they are given. */
@@ -70,9 +67,9 @@ export async function* walkLogFiles(
   context: LogFileContext,
   claims: AsyncIterable<readonly Claim[]>,
   ahead: LogFoldersAhead,
-  months?: Months,
+  { months, past }: { readonly months?: Months | undefined; readonly past?: SettledPast | undefined } = {},
 ): AsyncGenerator<readonly (JudgedLogFile | undefined)[], void, undefined> {
-  const walk = new LogWalk(run, scope, context, ahead, months)
+  const walk = new LogWalk(run, scope, context, ahead, months, past)
   yield* mapPagesInOrder(
     walk.groups(months === undefined ? claims : claimsIn(months, claims)),
     (group) => walk.judge(group),
@@ -87,15 +84,6 @@ async function* claimsIn(months: Months, claims: AsyncIterable<readonly Claim[]>
 
 function isUrgent(judged: JudgedLogFile | undefined): boolean {
   return judged !== undefined && judged.findings.length > 0
-}
-
-/** Folders that hold log files of the range, a day to each side: names and folders may disagree at midnight. */
-function logDays(run: Run, start: number): Days {
-  const { askedEnd } = run.range
-  return {
-    first: start === Number.NEGATIVE_INFINITY ? null : floorDay(start - DAY),
-    last: askedEnd === null ? null : floorDay(askedEnd + DAY),
-  }
 }
 
 const ALL_MONTHS: Months = { from: null, to: null }
@@ -129,8 +117,17 @@ class LogWalk {
   readonly #context: LogFileContext
   readonly #ahead: LogFoldersAhead
   readonly #months: Months | undefined
+  readonly #past: SettledPast | undefined
 
-  constructor(run: Run, scope: Scope, context: LogFileContext, ahead: LogFoldersAhead, months: Months | undefined) {
+  constructor(
+    run: Run,
+    scope: Scope,
+    context: LogFileContext,
+    ahead: LogFoldersAhead,
+    months: Months | undefined,
+    past: SettledPast | undefined,
+  ) {
+    this.#past = past
     this.#months = months
     this.#ahead = ahead
     this.#run = run
@@ -145,7 +142,8 @@ class LogWalk {
     const listings = this.#scope.parts.map((part) => this.#listing(part))
     let current: OpenGroup | undefined
     let inflated: OpenGroup | undefined
-    for await (const rows of mergePages<Row>([claims, ...listings], byKey)) {
+    const open = this.#past === undefined ? claims : this.#past.unsettled(claims)
+    for await (const rows of mergePages<Row>([open, ...listings], byKey)) {
       this.#run.signal.throwIfAborted()
       const groups: Group[] = []
       for (const row of rows) {
@@ -172,32 +170,14 @@ class LogWalk {
   }
 
   async *#listing(part: ScopePart): AsyncGenerator<readonly Row[], void, undefined> {
-    const { place } = part
-    const months = this.#months
-    const days = daysIn(months ?? ALL_MONTHS, logDays(this.#run, this.#context.start))
-    const tops: { readonly key: string; readonly entry?: Entry }[] = [
-      ...part.logFolders.map((key) => ({ key })),
-      ...part.logObjects.map((entry) => ({ key: entry.key, entry })),
-    ].sort((a, b) => compareKeys(a.key, b.key))
-    let before = ''
-    for (const top of tops) {
-      const { signal } = this.#run
-      const pages = top.entry === undefined ? listDays(place.source, top.key, days, signal, this.#ahead.get(part)) : [[top.entry]]
-      for await (const page of pages) {
-        const rows: Listed[] = []
-        for (const entry of page) {
-          // A part that could not be listed to its end is named by its folder, behind what was listed of it.
-          if (entry.kind === 'object') {
-            if (compareKeys(entry.key, before) < 0) throw outOfOrder(place.source, before, entry.key)
-            before = entry.key
-          }
-          if (months !== undefined && !isIn(months, top.entry === undefined ? monthBelow(entry.key.slice(top.key.length)) : ''))
-            continue
-          rows.push({ bucket: place.bucket, key: place.original(entry.key), place, entry })
-        }
-        yield rows
-      }
-    }
+    const days = logDays(this.#run, this.#context.start)
+    const past = this.#past
+    const held = past?.heldOf(part, days)
+    if (held === undefined) {
+      const months = this.#months
+      const wanted = months === undefined ? days : daysIn(months, days)
+      yield* listLogFiles(this.#run, part, wanted, { months, ahead: this.#ahead.get(part), past })
+    } else for (const page of held) yield page.filter(({ day }) => day === null || isBetween(day, days))
   }
 
   judge(group: Group): Promise<JudgedLogFile | undefined> | JudgedLogFile | undefined {
@@ -267,7 +247,7 @@ class LogWalk {
     const { reason, detail } = entry
     const fields = { reason, ...(detail === undefined ? {} : { detail }) }
     const findings = [makeFinding(this.#subject(group), { code: 'LOG_FILE_UNREADABLE', fields })]
-    return { result: undefined, findings, listedBy: [], status: 'unverified' }
+    return { result: undefined, findings, listedBy: [], status: 'unverified', day: dayOfName(group.name) }
   }
 
   #measured(group: Group, claims: readonly StandingClaim[], trusted: boolean): Promise<JudgedLogFile> | JudgedLogFile {
@@ -291,7 +271,10 @@ class LogWalk {
       read += copy.measurement.bytesRead
       inflated += copy.measurement.kind === 'measured' ? copy.measurement.bytesInflated : 0
     }
-    return this.#result(group, claims, judgement, { read, inflated })
+    const [only] = copies
+    const keptIn = copies.length === 1 && only?.kind === 'measured' ? only.keptIn : undefined
+    const judged = this.#result(group, claims, judgement, { read, inflated })
+    return keptIn === undefined ? judged : { ...judged, keptIn }
   }
 
   /**
@@ -372,7 +355,8 @@ class LogWalk {
     const vouching = claims.filter((claim) => claim.standing === 'vouching').map((claim) => claim.ordinal)
     // Named before the range and not there: a note, and nothing that was checked.
     const note = status === 'missing' && observations.every((observation) => verdictOf(observation) === 'note')
-    if (note) return { result: undefined, findings, listedBy: [], status }
+    const day = dayOfName(group.name)
+    if (note) return { result: undefined, findings, listedBy: [], status, day }
     const [only] = claims
     const result: LogFileResult = {
       kind: 'log-file',
@@ -390,7 +374,7 @@ class LogWalk {
       bytesInflated: bytes.inflated,
       findings: observations.map((observation) => observation.code),
     }
-    return { result, findings, listedBy: vouching, status }
+    return { result, findings, listedBy: vouching, status, day }
   }
 }
 
@@ -406,6 +390,10 @@ function settle(groups: Group[], held: OpenGroup | undefined, group: OpenGroup):
   if (mayStand && group.objects.every(({ place }) => place.source.kind === 'export')) return group
   groups.push(group)
   return undefined
+}
+
+function dayOfName(name: ObjectKey): number | null {
+  return name.kind === 'log-file' || name.kind === 'foreign' ? name.day : null
 }
 
 function baseName(key: string): string {
@@ -428,11 +416,3 @@ const CLAIMS_KEPT = 64
 /** Of a log file, how many digests are told with what they are worth. */
 const PROOFS_KEPT = 5
 const MOST_DETAIL = 1024
-
-function outOfOrder(source: Source, before: string, key: string): VerifyTrailError {
-  const quoted = (text: string): string => JSON.stringify(text.slice(0, 200))
-  return new VerifyTrailError(
-    'ERR_LISTING_ORDER',
-    `${source.name} lists keys out of byte order: ${quoted(key)} after ${quoted(before)}`,
-  )
-}

@@ -12,7 +12,7 @@ import { DAY, HOUR } from '../core/coverage.js'
 import { dataToSign } from '../core/data-to-sign.js'
 import { type Digest, type LogFileClaim, parseDigest } from '../core/digest.js'
 import { isOfCloudTrail } from '../core/digest-metadata.js'
-import { type DigestKey, isLogFileFamily } from '../core/object-key.js'
+import { type DigestKey, isLogFileFamily, type ObjectKey, parseObjectKey } from '../core/object-key.js'
 import { parseTime } from '../core/time.js'
 import { VerifyTrailError } from '../errors.js'
 import type { PublicKeySource } from '../keys/key-source.js'
@@ -26,7 +26,7 @@ import { type Carried, readWhole, type WholeAnswer } from './whole-body.js'
 const MAX_DIGEST_BYTES = 64 * 1024 * 1024
 
 /** Late digests may be signed with a newer key. */
-const KEY_MARGIN = 31 * DAY
+export const KEY_MARGIN: number = 31 * DAY
 
 export interface DigestReaderOptions {
   readonly publicKeys: PublicKeySource | undefined
@@ -64,6 +64,10 @@ export interface DigestRead {
   readonly logFiles: readonly LogFileClaim[]
 }
 
+interface ReadFacts extends Pick<DigestRecord, 'facts' | 'kept'> {
+  readonly logFiles: readonly LogFileClaim[]
+}
+
 export class DigestReader {
   readonly #options: DigestReaderOptions
 
@@ -72,22 +76,23 @@ export class DigestReader {
   }
 
   async read(digest: DigestToRead): Promise<DigestRead> {
-    const { facts, logFiles } =
+    const { facts, logFiles, kept } =
       digest.unreadable === undefined ? await this.#facts(digest) : { facts: digest.unreadable, logFiles: [] }
     const { bucket, key, name, place, ordinal } = digest
     const twice = this.#options.doubleCheck
     const metadataSignature = facts.kind === 'content' ? checkSignature(facts, facts.metadata?.['signature'], twice) : 'absent'
-    const families = familiesOf(logFiles)
-    return {
-      record: { bucket, key, name, place, ordinal, families, facts, metadataSignature, successorSignature: 'absent' },
-      logFiles,
-    }
+    const lists = whereListed(logFiles, digest)
+    const base = { bucket, key, name, place, ordinal, ...lists, facts, metadataSignature, successorSignature: 'absent' as const }
+    return { record: kept === undefined ? base : { ...base, kept }, logFiles }
   }
 
-  async #facts(digest: DigestToRead): Promise<{ facts: DigestFacts; logFiles: readonly LogFileClaim[] }> {
-    const nothing = (facts: DigestFacts): { facts: DigestFacts; logFiles: readonly LogFileClaim[] } => ({ facts, logFiles: [] })
-    const kept = await this.#options.state?.digest(digest)
-    if (kept !== undefined) return this.#parse(digest, kept.bytes, kept.carried)
+  async #facts(digest: DigestToRead): Promise<ReadFacts> {
+    const nothing = (facts: DigestFacts): ReadFacts => ({ facts, logFiles: [] })
+    const known = await this.#options.state?.digest(digest)
+    if (known !== undefined) {
+      const { bytes, carried, run } = known
+      return { ...(await this.#parse(digest, bytes, carried)), kept: { run, bytes: bytes.length } }
+    }
     const answer = await this.#read(digest)
     if (answer.kind === 'missing') return nothing(answer)
     if (answer.kind === 'unreadable') {
@@ -96,8 +101,9 @@ export class DigestReader {
     }
     if (answer.bytes === undefined) return nothing({ kind: 'malformed', reason: 'larger than 64 MiB', sha256: null })
     this.#options.onBytes(answer.bytes.length)
-    this.#options.state?.keepDigest(digest, answer.bytes, answer.carried)
-    return this.#parse(digest, answer.bytes, answer.carried)
+    const run = this.#options.state?.keepDigest(digest, answer.bytes, answer.carried)
+    const read = await this.#parse(digest, answer.bytes, answer.carried)
+    return run === undefined ? read : { ...read, kept: { run, bytes: answer.bytes.length } }
   }
 
   #read({ source, sourceKey, size }: DigestToRead): Promise<WholeAnswer> {
@@ -107,14 +113,10 @@ export class DigestReader {
     )
   }
 
-  async #parse(
-    digest: DigestToRead,
-    stored: Uint8Array,
-    carried: Carried,
-  ): Promise<{ facts: DigestFacts; logFiles: readonly LogFileClaim[] }> {
+  async #parse(digest: DigestToRead, stored: Uint8Array, carried: Carried): Promise<ReadFacts> {
     const inflated = inflateOne(stored, MAX_DIGEST_BYTES)
     const trailing = inflated.kind === 'inflated' ? inflated.trailing : null
-    const malformed = (reason: string, sha256: string | null = null): { facts: DigestFacts; logFiles: [] } => ({
+    const malformed = (reason: string, sha256: string | null = null): ReadFacts => ({
       facts: { kind: 'malformed', reason, sha256, trailing },
       logFiles: [],
     })
@@ -196,13 +198,35 @@ export class DigestReader {
   }
 }
 
-/** Families of log files, by the folders of their keys. */
-function familiesOf(logFiles: readonly LogFileClaim[]): ReadonlySet<string> {
+/** Where the log files lie that it lists: most lie in the folder of the one before. */
+function whereListed(
+  logFiles: readonly LogFileClaim[],
+  digest: Pick<DigestToRead, 'bucket' | 'name'>,
+): Pick<DigestRecord, 'families' | 'logDays' | 'listsElsewhere'> {
   const families = new Set<string>()
-  for (const { s3Object } of logFiles) {
+  const logDays = new Set<number>()
+  let listsElsewhere = false
+  let folder = '\n'
+  for (const { s3Bucket, s3Object } of logFiles) {
+    const isOther = s3Bucket !== digest.bucket
+    if (!isOther && s3Object.startsWith(folder) && !s3Object.includes('/', folder.length)) continue
+    folder = isOther ? '\n' : s3Object.slice(0, s3Object.lastIndexOf('/') + 1)
     const at = s3Object.indexOf('/CloudTrail', s3Object.indexOf('AWSLogs/'))
     const family = at === -1 ? '' : s3Object.slice(at + 1, s3Object.indexOf('/', at + 1))
     if (isLogFileFamily(family)) families.add(family)
+    const name = parseObjectKey(s3Object)
+    if ((name.kind === 'log-file' || name.kind === 'foreign') && name.day !== null) logDays.add(name.day)
+    listsElsewhere ||= isOther || !isOwn(name, digest.name)
   }
-  return families
+  return { families, logDays, listsElsewhere }
+}
+
+function isOwn(name: ObjectKey, { prefix, organizationId, accountId, region }: DigestKey): boolean {
+  return (
+    name.kind === 'log-file' &&
+    name.prefix === prefix &&
+    name.organizationId === organizationId &&
+    name.accountId === accountId &&
+    name.region === region
+  )
 }

@@ -39,8 +39,8 @@ export class RecordedMeasurer implements Measurer {
   #keep(copy: CopyToMeasure, object: IdentifiedObject, fact: CopyFact): CopyFact {
     if (fact.kind !== 'measured') return fact
     const read = object.lasting ? fact.identity : copy.source.identify?.(copy.key)
-    if (read === object.identity) this.#state.keepLogFile(object, fact)
-    return fact
+    const keptIn = read === object.identity ? this.#state.keepLogFile(object, fact) : undefined
+    return keptIn === undefined || !object.lasting ? fact : { ...fact, keptIn }
   }
 }
 

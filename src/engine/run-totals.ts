@@ -44,6 +44,9 @@ export class RunTotals {
       countLogFile(tally.logFiles, result.status)
       tally.read += result.bytesRead
       tally.inflated += result.bytesInflated
+    } else if (result.kind === 'carried-over') {
+      tally.addCarriedOver(result)
+      this.addMetadata('object', result.digests)
     } else {
       this.addFinding(result)
       if (result.code === 'DIGEST_MISSING') tally.digests.missing++

@@ -1,8 +1,9 @@
 /** One account and region: its digests, then its log files, as results in their final order. */
 
 import { chainCoverage } from '../core/chain-coverage.js'
+import { rangeOf } from '../core/chain-range.js'
 import type { CheckedChain, CheckedDigest } from '../core/check-chain.js'
-import { type DigestRecord, digestInterval, objectName } from '../core/check-digest.js'
+import { type DigestRecord, digestInterval, type KeyCount, objectName } from '../core/check-digest.js'
 import { type Interval, overlaps } from '../core/coverage.js'
 import { digestResult } from '../core/digest-result.js'
 import { type ChainExpectation, splitAccepted } from '../core/expected-chains.js'
@@ -12,8 +13,8 @@ import { acceptGaps, type JudgedChain, judgeChain } from '../core/judge-chain.js
 import type { OpenHours } from '../core/open-hours.js'
 import type { PublicKey } from '../core/public-keys.js'
 import { LogFileContext, timeOf } from '../core/reconcile.js'
-import type { ChainSummary, Result, Summary } from '../core/results.js'
-import { ChainTally, countDigest, countLogFile } from '../core/summary.js'
+import type { CarriedOverResult, ChainSummary, Result, Summary } from '../core/results.js'
+import { addListed, addValid, ChainTally, countDigest, countLogFile } from '../core/summary.js'
 import { formatTime, parseTime } from '../core/time.js'
 import type { ForeignDigest } from './digest-listing.js'
 import { type WalkedDigests, walkDigests } from './digest-walk.js'
@@ -25,6 +26,7 @@ import { searchNextDigest } from './next-digest.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
 import { listedHashes, signedHashes, VersionSearch } from './search-versions.js'
+import { SettledPast } from './settled-past.js'
 import type { ScopeShare } from './shard.js'
 import { placesUnseen } from './unseen-digests.js'
 
@@ -69,9 +71,9 @@ export async function* runScope(
   run: Run,
   { scope, months }: ScopeShare,
 ): AsyncGenerator<readonly ScopeResult[], void, undefined> {
-  const walking = walkDigests(run, scope, months !== undefined)
   const ahead = logFoldersAhead(run, scope, months)
-  const walked = await walking
+  const past = await SettledPast.open(run, scope, months === undefined, ahead)
+  const walked = await walkSettled(run, scope, past, months !== undefined)
   try {
     const chains: JudgedChain[] = []
     for (const checked of walked.chains) {
@@ -80,8 +82,19 @@ export async function* runScope(
       const told = isAsked(run, chain.chain.id) ? await searchNextDigest(run, await run.gaps.explain(run, chain)) : chain
       chains.push(acceptGaps(told, expected.accepted))
     }
-    yield* new ScopeRun(run, { scope, ...(months && { months }) }, walked, chains).results(ahead)
+    yield* new ScopeRun(run, { scope, ...(months && { months }) }, walked, chains, past).results(ahead)
   } finally {
+    await walked.claims.discard()
+  }
+}
+
+/** What speaks against settled days makes them be read: then all is linked anew. */
+async function walkSettled(run: Run, scope: Scope, past: SettledPast | undefined, inMonths: boolean): Promise<WalkedDigests> {
+  for (;;) {
+    const walked = await walkDigests(run, scope, { inMonths, past })
+    const { chains } = walked
+    const rangeOfChain = (chain: CheckedChain): Interval => rangeOf(chain, run.range, expectedOf(run, chain, chains)).range
+    if (!past?.isContradicted(chains, rangeOfChain)) return walked
     await walked.claims.discard()
   }
 }
@@ -113,8 +126,16 @@ class ScopeRun {
   readonly #chainOf = new Map<number, JudgedChain>()
   readonly #versions: VersionSearch
   readonly #accepted: number[] = []
+  readonly #past: SettledPast | undefined
 
-  constructor(run: Run, { scope, months }: ScopeShare, walked: WalkedDigests, chains: readonly JudgedChain[]) {
+  constructor(
+    run: Run,
+    { scope, months }: ScopeShare,
+    walked: WalkedDigests,
+    chains: readonly JudgedChain[],
+    past: SettledPast | undefined,
+  ) {
+    this.#past = past
     this.#run = run
     this.#scope = scope
     this.#months = months
@@ -154,15 +175,32 @@ class ScopeRun {
       yield await this.#versions.attach([...this.#digests(chain, tally)], signedHashes(chain))
     }
     if (this.#months !== undefined) yield [{ kind: 'digests-end' }]
+    yield this.#carriedOver()
     if (this.#isSplit) yield* this.#logFiles(ahead, this.#months)
     else if (this.#months?.from == null) yield* this.#logFiles(ahead, undefined)
+    this.#past?.settle(this.#chains, new Set(this.#tallies.keys()))
     yield [this.#end()]
+  }
+
+  #carriedOver(): CarriedOverResult[] {
+    const result = this.#past?.result(this.#settledDigests())
+    if (result === undefined) return []
+    for (const [chain, tally] of this.#tallies) addListed(tally.logFiles, this.#past?.logFilesOf(chain.chain.id) ?? 0)
+    const { progress } = this.#run
+    progress.digests += result.digests
+    progress.logFiles += result.logFiles
+    return [result]
   }
 
   /** Without a known chain there are hours between the first and the last log file of all months; what is listed twofold has two months. */
   get #isSplit(): boolean {
     if (this.#months === undefined || this.#walked.ambiguous) return false
     return this.#chains.some((chain) => chain.known && chain.chain.id.kind === 'standard')
+  }
+
+  #settledDigests(): number {
+    const judged = [...this.#tallies.keys()].flatMap(({ digests }) => digests)
+    return judged.reduce((total, { checked }) => total + (checked.record.settled?.digests ?? 0), 0)
   }
 
   *#unreadableFolders(): Generator<Finding, void, undefined> {
@@ -189,6 +227,11 @@ class ScopeRun {
 
   *#digests(chain: JudgedChain, tally: ChainTally): Generator<Told, void, undefined> {
     for (const digest of chain.digests) {
+      const { settled } = digest.checked.record
+      if (settled !== undefined) {
+        addValid(tally.digests, settled.digests)
+        continue
+      }
       const result = digestResult(digest)
       countDigest(tally.digests, result.verdict, result.findings.includes('DIGEST_OUT_OF_CHAIN'))
       tally.add(result.verdict)
@@ -260,11 +303,18 @@ class ScopeRun {
     ahead: LogFoldersAhead,
     months: Months | undefined,
   ): AsyncGenerator<readonly Told[], void, undefined> {
-    for await (const page of walkLogFiles(this.#run, this.#scope, context, this.#walked.claims.sorted(), ahead, months)) {
+    for await (const page of walkLogFiles(this.#run, this.#scope, context, this.#walked.claims.sorted(), ahead, {
+      months,
+      past: this.#past,
+    })) {
       const results: Told[] = []
       for (const judged of page) {
         if (judged === undefined) continue
         this.#count(judged, context)
+        this.#past?.judged(
+          judged,
+          judged.listedBy.flatMap((ordinal) => this.#chainOf.get(ordinal) ?? []),
+        )
         if (judged.result !== undefined) {
           seen.add(judged.result.time)
           results.push(judged.result)
@@ -357,16 +407,22 @@ class ScopeRun {
     const keys = new Map<string, KeyUse>()
     for (const chain of this.#tallies.keys()) {
       for (const { checked } of chain.digests) {
-        const { facts } = checked.record
-        if (!checked.vouches || facts.kind !== 'content' || facts.key.kind !== 'key') continue
-        const { key, origin, independent = false } = facts.key
-        const known = keys.get(key.fingerprint)
-        if (known === undefined) keys.set(key.fingerprint, { key, origin, independent, digests: 1 })
-        else known.digests++
+        for (const { key: answer, digests } of keysOf(checked)) {
+          const { key, origin, independent = false } = answer
+          const known = keys.get(key.fingerprint)
+          if (known === undefined) keys.set(key.fingerprint, { key, origin, independent, digests })
+          else known.digests += digests
+        }
       }
     }
     return [...keys.values()]
   }
+}
+
+/** The keys that proved it, and what it stands for. */
+function keysOf({ record: { facts, settled }, vouches }: CheckedDigest): readonly KeyCount[] {
+  if (!vouches || facts.kind !== 'content' || facts.key.kind !== 'key') return []
+  return settled?.keys ?? [{ key: facts.key, digests: 1 }]
 }
 
 function isSameTrail(a: ChainId, b: ChainId): boolean {

@@ -210,7 +210,7 @@ class Verification {
       progress.phase = 'checking log files'
       progress.at = `${result.accountId} ${result.region ?? ''}`
       progress.report()
-    } else if (result.kind !== 'digest') progress.findings++
+    } else if (result.kind === 'finding' || result.kind === 'gap') progress.findings++
   }
 
   absorb(end: ScopeEnd | DigestsEnd): void {

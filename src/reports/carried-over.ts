@@ -7,7 +7,7 @@ export function carriedOverSentence(use: StateUse | undefined): string[] {
   const { digests, logFiles, oldestRead, newestRead } = use.carriedOver
   const trust = use.keyed
     ? 'The state is protected by a key.'
-    : 'The state has no key: whoever can write its file can have it say anything of log files.'
+    : 'The state has no key: whoever can write its file can have it say anything of them.'
   const objects = `${logFiles} ${logFiles === 1 ? 'log file' : 'log files'} and ${digests} ${digests === 1 ? 'digest' : 'digests'}`
   return [
     `${objects} were not read again: the store lists them unchanged since runs with this state read them, from ${oldestRead} to ${newestRead}. ${trust}`,

@@ -29,7 +29,7 @@ export function htmlReport(stream: Writable): ReportWriter {
   return {
     write(result: Result) {
       if (result.kind === 'summary') return writePage(sink, result, findings, marks)
-      if (result.kind === 'digest' || result.kind === 'log-file') return
+      if (result.kind !== 'finding' && result.kind !== 'gap') return
       findings.add(result)
       return marks.add(result)
     },

@@ -30,6 +30,7 @@ export function jsonReport(stream: Writable): ReportWriter {
           return writeReport(sink, result, findings)
         case 'digest':
         case 'log-file':
+        case 'carried-over':
           return
       }
     },

@@ -78,6 +78,7 @@ function checkRecord(value: unknown, schema: Schema): string | undefined {
   const names = new Map<unknown, string>([
     ['digest', 'digest'],
     ['log-file', 'log-file'],
+    ['carried-over', 'carried-over'],
     ['finding', 'finding'],
     ['gap', 'COVERAGE_GAP'],
     ['summary', 'summary'],

@@ -1,6 +1,6 @@
 /** One result as lines of safe text. */
 import type { FindingVerdict, Verdict } from '../core/findings.js'
-import type { DigestResult, LogFileResult, Result, Summary } from '../core/results.js'
+import type { CarriedOverResult, DigestResult, LogFileResult, Result, Summary } from '../core/results.js'
 import { escapeTerminal } from './escape.js'
 import { findingLines } from './finding-lines.js'
 import type { Colour, Paint } from './paint.js'
@@ -21,6 +21,8 @@ export function resultLines(result: Exclude<Result, Summary>, paint: Paint): str
       return [
         `${verdictWord(result, paint)}  log file  ${escapeTerminal(result.object)}${result.status === result.verdict ? '' : `  ${result.status}`}`,
       ]
+    case 'carried-over':
+      return [`${verdictWord({ verdict: 'valid' }, paint)}  not read again: ${carriedOver(result)}`]
     case 'finding':
     case 'gap':
       return [
@@ -30,8 +32,12 @@ export function resultLines(result: Exclude<Result, Summary>, paint: Paint): str
   }
 }
 
-function verdictWord({ verdict }: DigestResult | LogFileResult, paint: Paint): string {
+function verdictWord({ verdict }: Pick<DigestResult | LogFileResult, 'verdict'>, paint: Paint): string {
   return paint(VERDICT_COLOURS[verdict], verdict.padEnd(10))
+}
+
+function carriedOver({ accountId, region, digests, logFiles }: CarriedOverResult): string {
+  return `${formatCount(digests)} digests and ${formatCount(logFiles)} log files of account ${escapeTerminal(accountId)}, region ${escapeTerminal(region)}`
 }
 
 function digestFacts({ startTime, endTime, starting, logFiles }: DigestResult): string {

@@ -5,7 +5,16 @@ import type { CopyFact } from '../core/judge-log-file.js'
 import { VerifyTrailError } from '../errors.js'
 import { Journal, type Line } from './journal.js'
 import { type Facts, folderOf, mergePacks, PackWriter, rowsOf } from './packed-log-files.js'
-import { type Binding, type FileRecord, type PackRecord, parseRecord, type RunRecord, type StateRecord } from './state-records.js'
+import { SettledFolders, settledAfter } from './settled-records.js'
+import {
+  type Binding,
+  type FileRecord,
+  type PackRecord,
+  parseRecord,
+  type RunRecord,
+  type SettledRecord,
+  type StateRecord,
+} from './state-records.js'
 
 /** Log files with a line of their own: when the next run begins, more than these are packed by folder. */
 const LOOSE_ENOUGH = 1000
@@ -22,8 +31,8 @@ export interface Kept {
   counted: boolean
 }
 
-/** Where the log files of a folder are that one run read. */
-export interface KeptPack {
+/** Where it stands what one run read of the log files of a folder, or settled of an account and region. */
+export interface KeptLine {
   readonly run: number
   readonly line: Line
 }
@@ -37,15 +46,26 @@ export class Known {
   /** Digests, and log files that have a line of their own. */
   readonly objects: Map<string, Kept> = new Map()
   /** By folder, the newest last. */
-  readonly packs: Map<string, KeptPack[]> = new Map()
+  readonly packs: Map<string, KeptLine[]> = new Map()
+  /** By account and region, where each run says what it settled, the newest last. */
+  readonly settled: Map<string, KeptLine[]> = new Map()
+  /** How many objects were settled since all was written anew. */
+  covered = 0
   lines = 0
   looseLogFiles = 0
   packedLogFiles = 0
+
+  /** The number of the run that goes on, or of the next one. */
+  get nextRun(): number {
+    const last = this.runs.at(-1)?.run ?? 0
+    return this.ended ? last + 1 : last
+  }
 
   /** Whether what is still of use takes much less. */
   get isWorthCompacting(): boolean {
     const { lines, objects, packs, runs, looseLogFiles: loose, packedLogFiles: packed } = this
     if (loose > LOOSE_ENOUGH && loose > LOOSE_SHARE * packed) return true
+    if (this.ended && this.covered > LOOSE_SHARE * (objects.size + packed)) return true
     return this.ended && lines > 2 * (objects.size + packs.size) + 3 * runs.length + 1000
   }
 
@@ -58,6 +78,11 @@ export class Known {
     } else if (record.kind === 'end') {
       this.ended = true
       this.previousReportSha256 = record.reportSha256
+    } else if (record.kind === 'settled') {
+      this.covered += record.covers
+      const name = nameOf({ kind: 'scope', name: record.scope.name })
+      const before = this.settled.get(name)?.filter(({ run }) => run !== record.run) ?? []
+      this.settled.set(name, [...before, { run: record.run, line }])
     } else if (record.kind === 'log-files') {
       this.packedLogFiles += rowsOf(record)
       const name = nameOf({ kind: 'folder', name: record.folder })
@@ -65,7 +90,7 @@ export class Known {
       if (packs === undefined) this.packs.set(name, [{ run: record.run, line }])
       else packs.splice(packs.findLastIndex(({ run }) => run <= record.run) + 1, 0, { run: record.run, line })
     } else {
-      const fact = record.kind === 'log-file' ? factOf(record) : undefined
+      const fact = record.kind === 'log-file' ? factOf(record, record.run) : undefined
       // They are packed first, and then read once more.
       if (fact !== undefined && ++this.looseLogFiles > ROWS_HELD) return
       this.objects.set(nameOf(record), { identity: record.identity, run: record.run, line, fact, counted: false })
@@ -84,12 +109,36 @@ export async function readKnown(path: string, key: Uint8Array | undefined): Prom
   return { journal, known }
 }
 
-/** Writes what is still of use anew: the newest record of each digest, all runs, and log files packed by folder. */
+/** What earlier runs than this one settled of an account and region. */
+export async function settledBefore(journal: Journal, lines: readonly KeptLine[], run: number): Promise<SettledRecord[]> {
+  const records: SettledRecord[] = []
+  for (const { line } of lines.filter((kept) => kept.run < run)) {
+    const record = parseRecord(await journal.readAgain(line))
+    if (record?.kind === 'settled') records.push(record)
+  }
+  return records
+}
+
+/** One record for each account and region: of all that runs settled that ended. */
+async function* settledOf(journal: Journal, known: Known): AsyncGenerator<SettledRecord, void, undefined> {
+  for (const lines of known.settled.values()) {
+    const records = await settledBefore(journal, lines, known.nextRun)
+    const newest = records.at(-1)
+    if (newest !== undefined) yield { ...newest, added: settledAfter(records), dropped: { digests: [], logFiles: [] }, covers: 0 }
+  }
+}
+
+/**
+ * Writes what is still of use anew: the newest record of each digest, all runs, and log files packed by folder; of what is settled that
+ * alone.
+ */
 export async function compact(path: string, key: Uint8Array | undefined, journal: Journal, known: Known): Promise<void> {
   const written = `${path}.new`
   await rm(written, { force: true })
   const next = await Journal.open(written, key, () => undefined)
   const packs = new Map<string, PackWriter>()
+  const folders = new SettledFolders()
+  for await (const record of settledOf(journal, known)) folders.add(record)
   let held = 0
   const pack = (record: FileRecord): void => {
     const name = `${record.run}\n${folderOf(record.name)}`
@@ -109,8 +158,10 @@ export async function compact(path: string, key: Uint8Array | undefined, journal
   try {
     await journal.replay(async (value, line) => {
       const record = parseRecord(value)
-      if (record === undefined) return
-      if (record.kind === 'log-file') {
+      if (record === undefined || folders.has(record)) return
+      if (record.kind === 'settled') {
+        if (record.run >= known.nextRun) await next.append(record)
+      } else if (record.kind === 'log-file') {
         pack(record)
         if (held >= ROWS_HELD) await flush()
       } else if (record.kind === 'log-files') {
@@ -124,11 +175,12 @@ export async function compact(path: string, key: Uint8Array | undefined, journal
       const records: PackRecord[] = []
       for (const { line } of kept) {
         const record = parseRecord(await journal.readAgain(line))
-        if (record?.kind === 'log-files') records.push(record)
+        if (record?.kind === 'log-files' && !folders.has(record)) records.push(record)
       }
       for (const record of mergePacks(records)) await next.append(record)
     }
     await flush()
+    for await (const record of settledOf(journal, known)) await next.append(record)
   } finally {
     await next.close()
   }
@@ -140,7 +192,7 @@ export function nameOf({ kind, name }: { readonly kind: string; readonly name: s
   return createHash('sha256').update(`${kind}\n${name}`).digest().toString('latin1', 0, 20)
 }
 
-export function factOf({ gzip, live, sha256, bytesRead, bytesInflated }: Facts): CopyFact {
+export function factOf({ gzip, live, sha256, bytesRead, bytesInflated }: Facts, run: number): CopyFact {
   const measurement = { kind: 'measured', gzip, sha256, bytesRead, bytesInflated, trailing: null, damage: null } as const
-  return { kind: 'measured', live, measurement }
+  return { kind: 'measured', live, measurement, keptIn: run }
 }

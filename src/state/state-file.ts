@@ -2,12 +2,14 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { CopyFact } from '../core/judge-log-file.js'
 import type { CarriedOver, StateUse } from '../core/results.js'
-import type { DigestToKeep, IdentifiedObject, KeptDigest, RunState } from '../engine/run-state.js'
+import { type DaySpan, NOTHING_SETTLED, type SettledDays } from '../core/settled-days.js'
+import type { DigestToKeep, IdentifiedObject, KeptDigest, RunState, StateScope } from '../engine/run-state.js'
 import type { Carried } from '../engine/whole-body.js'
 import { VerifyTrailError } from '../errors.js'
 import type { Journal } from './journal.js'
-import { compact, factOf, type Kept, type Known, nameOf, readKnown } from './known-objects.js'
+import { compact, factOf, type Kept, type Known, nameOf, readKnown, settledBefore } from './known-objects.js'
 import { folderOf, type Pack, PackShelf, packedId } from './packed-log-files.js'
+import { settledAfter, settledChange } from './settled-records.js'
 import { lockState } from './state-lock.js'
 import { type Binding, differences, parseRecord, type RunRecord, type StateRecord } from './state-records.js'
 
@@ -32,14 +34,23 @@ export class StateFile implements RunState {
   readonly #journal: Journal
   readonly #known: Known
   readonly #run: RunRecord
-  readonly #keyed: boolean
+  readonly #options: Pick<StateOptions, 'path' | 'key'>
   readonly #unlock: () => Promise<void>
   readonly #carried = { digests: 0, logFiles: 0, bytes: 0, oldest: Number.POSITIVE_INFINITY, newest: 0 }
   readonly #packs: PackShelf
+  /** What was settled before this run, of accounts and regions that are at work. */
+  readonly #settled = new Map<string, SettledDays>()
+  #ended = false
   #failure: unknown
 
-  private constructor(journal: Journal, known: Known, run: RunRecord, keyed: boolean, unlock: () => Promise<void>) {
-    this.#keyed = keyed
+  private constructor(
+    options: Pick<StateOptions, 'path' | 'key'>,
+    journal: Journal,
+    known: Known,
+    run: RunRecord,
+    unlock: () => Promise<void>,
+  ) {
+    this.#options = options
     this.#unlock = unlock
     this.#journal = journal
     this.#packs = new PackShelf(journal)
@@ -61,16 +72,10 @@ export class StateFile implements RunState {
 
   static async #openLocked(options: StateOptions, unlock: () => Promise<void>): Promise<StateFile> {
     const { path, key, binding } = options
-    let { journal, known } = await readKnown(path, key)
-    const opened = (run: RunRecord): StateFile => new StateFile(journal, known, run, key !== undefined, unlock)
+    const { journal, known } = await readCompacted(path, key, (was) => was && checkBinding(path, was, binding))
+    const opened = (run: RunRecord): StateFile => new StateFile(options, journal, known, run, unlock)
     try {
-      if (known.binding === undefined) await journal.append({ kind: 'state', form: 1, binding })
-      else checkBinding(path, known.binding, binding)
-      if (known.isWorthCompacting) {
-        await compact(path, key, journal, known)
-        await journal.close()
-        ;({ journal, known } = await readKnown(path, key))
-      }
+      if (known.binding === undefined) await journal.append({ kind: 'state', form: 2, binding })
       const last = known.runs.at(-1)
       if (last !== undefined && !known.ended) {
         checkGoesOn(path, last, options)
@@ -111,20 +116,22 @@ export class StateFile implements RunState {
           this.#carry(kept.run, facts.bytesRead)
           this.#carried.logFiles++
         }
-        return factOf(facts)
+        return factOf(facts, kept.run)
       }
       return undefined
     }
     return opened.some((pack) => pack instanceof Promise) ? Promise.all(opened).then(find) : find(opened as Pack[])
   }
 
-  keepLogFile({ source, key, identity }: IdentifiedObject, fact: CopyFact): void {
-    if (fact.kind !== 'measured' || fact.measurement.kind !== 'measured') return
+  keepLogFile({ source, key, identity }: IdentifiedObject, fact: CopyFact): number | undefined {
+    if (fact.kind !== 'measured' || fact.measurement.kind !== 'measured') return undefined
     const { damage, trailing, gzip, sha256, bytesRead, bytesInflated } = fact.measurement
     // What was wrong is looked at anew each time.
-    if (damage !== null || trailing !== null) return
+    if (damage !== null || trailing !== null) return undefined
     const measured = { gzip, live: fact.live, sha256, bytesRead, bytesInflated }
-    this.#append({ kind: 'log-file', name: objectName(source, key), identity, run: this.#run.run, ...measured })
+    const { run } = this.#run
+    this.#append({ kind: 'log-file', name: objectName(source, key), identity, run, ...measured })
+    return run
   }
 
   async digest({ source, sourceKey, identity, size }: DigestToKeep): Promise<KeptDigest | undefined> {
@@ -137,16 +144,49 @@ export class StateFile implements RunState {
     const bytes = Buffer.from(record.bytes, 'base64')
     if (size !== undefined && bytes.length !== size) return undefined
     if (this.#count(kept, bytes.length)) this.#carried.digests++
-    return { bytes, carried: record.metadata === null ? {} : { metadata: record.metadata } }
+    return { run: kept.run, bytes, carried: record.metadata === null ? {} : { metadata: record.metadata } }
   }
 
-  keepDigest({ source, sourceKey, identity }: DigestToKeep, bytes: Uint8Array, carried: Carried): void {
-    if (identity === undefined || carried.identity !== identity || source.kind !== 'store' || bytes.length > MOST_DIGEST) return
-    if (carried.metadataFrom !== undefined || carried.unusableMetadata !== undefined) return
+  keepDigest({ source, sourceKey, identity }: DigestToKeep, bytes: Uint8Array, carried: Carried): number | undefined {
+    const isListed = identity !== undefined && carried.identity === identity && source.kind === 'store'
+    if (!isListed || bytes.length > MOST_DIGEST) return undefined
+    if (carried.metadataFrom !== undefined || carried.unusableMetadata !== undefined) return undefined
     const name = objectName(source.name, sourceKey)
     const { metadata = null } = carried
     const stored = Buffer.from(bytes).toString('base64')
-    this.#append({ kind: 'digest', name, identity, run: this.#run.run, metadata, bytes: stored })
+    const { run } = this.#run
+    this.#append({ kind: 'digest', name, identity, run, metadata, bytes: stored })
+    return run
+  }
+
+  async settled(scope: StateScope): Promise<SettledDays> {
+    const lines = this.#known.settled.get(nameOf({ kind: 'scope', name: scope.name })) ?? []
+    const days = settledAfter(await settledBefore(this.#journal, lines, this.#run.run))
+    this.#settled.set(scope.name, days)
+    const isDue = ({ from }: DaySpan): boolean => this.#isRechecked(nameOf({ kind: 'days', name: `${scope.name}\n${from}` }))
+    return {
+      digests: days.digests.filter((span) => !isDue(span)),
+      logFiles: days.logFiles.filter((span) => !isDue(span)),
+    }
+  }
+
+  settle(scope: StateScope, days: SettledDays, stands: SettledDays): void {
+    const before = this.#settled.get(scope.name) ?? NOTHING_SETTLED
+    this.#settled.delete(scope.name)
+    const change = settledChange(this.#run.run, scope, before, days)
+    if (change !== undefined) this.#append(change)
+    for (const { stretches, read } of stands.digests) {
+      for (const { digests, bytes } of stretches) {
+        this.#carried.digests += digests
+        this.#carried.bytes += bytes
+      }
+      this.#readIn(read)
+    }
+    for (const { logFiles, bytesRead, read } of stands.logFiles) {
+      this.#carried.logFiles += logFiles
+      this.#carried.bytes += bytesRead
+      this.#readIn(read)
+    }
   }
 
   use(): StateUse {
@@ -158,7 +198,7 @@ export class StateFile implements RunState {
       number,
       previousReportSha256,
       carriedOver,
-      keyed: this.#keyed,
+      keyed: this.#options.key !== undefined,
       recheck: recheck === 0 ? null : { share: recheck, seed },
     }
   }
@@ -166,11 +206,12 @@ export class StateFile implements RunState {
   /** The run is done, and its reports are written. `reportSha256`: of the JSON report that the next one names. */
   async end(reportSha256: string | null): Promise<void> {
     await this.#journal.append({ kind: 'end', run: this.#run.run, reportSha256 })
+    this.#ended = true
   }
 
   /** Throws ERR_STATE where something could not be recorded. */
   async close(): Promise<void> {
-    await this.#journal.close().catch((error: unknown) => {
+    await this.#close().catch((error: unknown) => {
       this.#failure ??= error
     })
     await this.#unlock()
@@ -179,6 +220,14 @@ export class StateFile implements RunState {
         'ERR_STATE',
         `the state file could not be written (${reasonOf(this.#failure)}): the next run goes on from what is in it`,
       )
+  }
+
+  async #close(): Promise<void> {
+    await this.#journal.close()
+    if (!this.#ended || this.#failure !== undefined) return
+    const { path, key } = this.#options
+    const { journal } = await readCompacted(path, key)
+    await journal.close()
   }
 
   #append(record: StateRecord): void {
@@ -215,9 +264,32 @@ export class StateFile implements RunState {
 
   #carry(run: number, bytes: number): void {
     this.#carried.bytes += bytes
-    this.#carried.oldest = Math.min(this.#carried.oldest, run)
-    this.#carried.newest = Math.max(this.#carried.newest, run)
+    this.#readIn([run, run])
   }
+
+  #readIn([oldest, newest]: DaySpan['read']): void {
+    this.#carried.oldest = Math.min(this.#carried.oldest, oldest)
+    this.#carried.newest = Math.max(this.#carried.newest, newest)
+  }
+}
+
+/** What a state says; written anew first, where what is still of use takes much less. */
+async function readCompacted(
+  path: string,
+  key: Uint8Array | undefined,
+  check: (binding: Binding | undefined) => void = () => undefined,
+): Promise<{ journal: Journal; known: Known }> {
+  const read = await readKnown(path, key)
+  try {
+    check(read.known.binding)
+    if (!read.known.isWorthCompacting) return read
+    await compact(path, key, read.journal, read.known)
+  } catch (error) {
+    await read.journal.close()
+    throw error
+  }
+  await read.journal.close()
+  return readKnown(path, key)
 }
 
 function newRun({ runs, previousReportSha256 }: Known, { asOf, recheck = 0 }: StateOptions): RunRecord {

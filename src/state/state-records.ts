@@ -1,4 +1,6 @@
 /** The lines of a state file, and what they may say. */
+import type { SettledDays } from '../core/settled-days.js'
+import type { StateScope } from '../engine/run-state.js'
 
 /** What a state is good for: another value of any of it needs another state. */
 export type Binding = Readonly<Record<string, unknown>>
@@ -49,12 +51,25 @@ export interface PackRecord {
   readonly objects: string
 }
 
+/** What one run settled of an account and region, and what of it is settled no more: `settled-records` writes and reads it. */
+export interface SettledRecord {
+  readonly kind: 'settled'
+  readonly run: number
+  readonly scope: StateScope
+  readonly added: SettledDays
+  /** By their first days. */
+  readonly dropped: { readonly digests: readonly number[]; readonly logFiles: readonly number[] }
+  /** How many objects' records are of no use any more. */
+  readonly covers: number
+}
+
 export type StateRecord =
-  | { readonly kind: 'state'; readonly form: 1; readonly binding: Binding }
+  | { readonly kind: 'state'; readonly form: 2; readonly binding: Binding }
   | RunRecord
   | FileRecord
   | PackRecord
   | DigestRecord
+  | SettledRecord
   | { readonly kind: 'end'; readonly run: number; readonly reportSha256: string | null }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -70,13 +85,64 @@ const isHash: Check = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.t
 const isFields: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
 const isMetadata: Check = (value) => value === null || (isFields(value) && Object.values(value as Fields).every(isText))
 
+const isListOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check)
+const hasFields =
+  (form: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    isFields(value) && Object.entries(form).every(([name, check]) => check((value as Fields)[name]))
+const isTexts = isListOf(isText)
+const isCounts = isListOf(isCount)
+const isPair: Check = (value) => isCounts(value) && (value as unknown[]).length === 2
+const isFolders = isListOf(hasFields({ source: isText, key: isText }))
+const isScope = hasFields({ name: isText, digestFolders: isFolders, logFolders: isFolders })
+const isDropped = hasFields({ digests: isCounts, logFiles: isCounts })
+const SPAN = { from: isCount, to: isCount, listing: isHash, read: isPair }
+const CHAIN = { trail: isText, homeRegion: isText, logFiles: isCount }
+const isStretch = hasFields({
+  ...CHAIN,
+  digests: isCount,
+  bytes: isCount,
+  families: isTexts,
+  keys: isListOf(hasFields({ fingerprint: isText, sha256: isHash, digests: isCount, from: isCount, to: isCount })),
+  startTime: isCount,
+  previous: hasFields({ s3Bucket: isText, s3Object: isText, hashValue: isText, hashAlgorithm: isText, signature: isText }),
+  last: hasFields({
+    bucket: isText,
+    key: isText,
+    endTimeText: isText,
+    sha256: isHash,
+    fingerprint: isText,
+    algorithm: isText,
+    previousSignature: isText,
+    signature: isText,
+  }),
+})
+const isClaimant: Check = (value) => Array.isArray(value) && value.length === 2 && isCount(value[0]) && isHash(value[1])
+const isSettledDays = hasFields({
+  digests: isListOf(hasFields({ ...SPAN, lists: isPair, stretches: isListOf(isStretch) })),
+  logFiles: isListOf(
+    hasFields({
+      ...SPAN,
+      logFiles: isCount,
+      bytesRead: isCount,
+      bytesInflated: isCount,
+      listedBy: isListOf(hasFields({ ...CHAIN, kind: (value) => value === 'standard' || value === 'backfill' })),
+      claimants: isListOf(isClaimant),
+    }),
+  ),
+})
+
 const OBJECT = { name: isText, identity: isText, run: isCount }
 const FORMS: Readonly<Record<StateRecord['kind'], Readonly<Record<string, Check>>>> = {
-  state: { form: (value) => value === 1, binding: isFields },
+  state: { form: (value) => value === 2, binding: isFields },
   run: { run: isCount, startedAt: isTime, now: isTime, recheck: isShare, seed: isText, previousReportSha256: isTextOrNull },
   'log-file': { ...OBJECT, gzip: isFlag, live: isFlag, sha256: isHash, bytesRead: isCount, bytesInflated: isCount },
   'log-files': { folder: isText, run: isCount, objects: isText },
   digest: { ...OBJECT, metadata: isMetadata, bytes: isText },
+  settled: { run: isCount, scope: isScope, added: isSettledDays, dropped: isDropped, covers: isCount },
   end: { run: isCount, reportSha256: isTextOrNull },
 }
 

@@ -98,6 +98,8 @@ function digest({ end, start, after, own = 'verifies', wrong, facts, bucket = BU
     name,
     place: 0,
     ordinal: ordinals++,
+    logDays: new Set<number>(),
+    listsElsewhere: false,
     families: new Set(),
     facts: facts ?? content,
     metadataSignature: facts === undefined ? own : 'absent',

@@ -77,8 +77,8 @@ async function verify(at: Source, start: number | null, end: number | null, opti
   for await (const result of verifyTrail({ sources: [at], publicKeys: publicKeys(), now, ...range, ...options })) {
     if (result.kind === 'digest') digests.push(result)
     else if (result.kind === 'log-file') logs.push(result.object)
-    else if (result.kind !== 'summary') findings.push(result)
-    else {
+    else if (result.kind === 'finding' || result.kind === 'gap') findings.push(result)
+    else if (result.kind === 'summary') {
       const gaps = findings.flatMap((found) => (found.kind === 'gap' ? [gapText(found)] : []))
       const codes = findings.map(({ code, verdict }) => (verdict === 'note' ? `${code} note` : code))
       const judged = digests.map(({ endTime }) => short(endTime))

@@ -19,8 +19,8 @@ export interface Answer {
 /** Answers in place of the store; or changes its answer. */
 export type Fault = (answer: Answer, response: ServerResponse) => void
 
-/** Which request meets which fault: null for none. `count` counts the requests of that kind, from 0. */
-export type Faults = (call: Call, count: number) => Fault | null
+/** Which request meets which fault: null for none. `count` counts the requests of that kind, from 0; `asked`: the key, or the prefix. */
+export type Faults = (call: Call, count: number, asked: string) => Fault | null
 
 export interface FaultyStore {
   readonly url: string
@@ -94,29 +94,30 @@ export async function faultyStore(options: FaultyStoreOptions): Promise<FaultySt
     return ok(Buffer.from(found.bytes), { etag: etagOf(found), ...identity, ...Object.fromEntries(metadata) })
   }
 
-  function answerTo(request: IncomingMessage): readonly [Call, Answer] {
+  function answerTo(request: IncomingMessage): readonly [call: Call, answer: Answer, asked: string] {
     const target = request.headers['x-amz-target']
     if (target !== undefined) {
       const question = String(target).replace(/^.*\./, '')
       const told = question === 'ListPublicKeys' ? publicKeys : cloudTrail?.(question)
       const body = Buffer.from(JSON.stringify(told ?? { __type: 'AccessDeniedException', message: 'no' }))
       const answer = ok(body, { 'content-type': 'application/x-amz-json-1.1' })
-      return ['keys', told === undefined ? { ...answer, status: 400 } : answer]
+      return ['keys', told === undefined ? { ...answer, status: 400 } : answer, question]
     }
     const url = new URL(request.url ?? '/', 'http://store')
     const key = decodeURIComponent(url.pathname.slice(bucket.length + 2))
-    if (key !== '') return [key.includes('/CloudTrail-Digest/') ? 'digest' : 'log file', object(key)]
-    return [url.searchParams.has('delimiter') ? 'folders' : 'list', listing(url.searchParams)]
+    if (key !== '') return [key.includes('/CloudTrail-Digest/') ? 'digest' : 'log file', object(key), key]
+    const prefix = url.searchParams.get('prefix') ?? ''
+    return [url.searchParams.has('delimiter') ? 'folders' : 'list', listing(url.searchParams), prefix]
   }
 
   const server = createServer((request, response) => {
     request.resume().once('end', () => {
       requests++
-      const [call, answer] = answerTo(request)
+      const [call, answer, asked] = answerTo(request)
       onRequest(call)
       const count = counts.get(call) ?? 0
       counts.set(call, count + 1)
-      const fault = faults(call, count)
+      const fault = faults(call, count, asked)
       if (fault === null) send(answer, response)
       else fault(answer, response)
     })
