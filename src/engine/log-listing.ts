@@ -3,13 +3,12 @@ import { compareKeys } from '../core/compare-keys.js'
 import { DAY } from '../core/coverage.js'
 import { VerifyTrailError } from '../errors.js'
 import type { Source } from '../sources/source.js'
-import { type Days, dayBelow, type Entry, type FoldersAhead, listDays } from './day-listing.js'
+import { type Days, dayBelow, type Entry, type FoldersAhead, foldersAhead, listDays } from './day-listing.js'
 import { floorDay } from './digest-listing.js'
-import type { ScopePart } from './discover.js'
-import { isIn, type Months, monthBelow } from './months.js'
+import type { Scope, ScopePart } from './discover.js'
+import { daysIn, isIn, type Months, monthBelow } from './months.js'
 import type { Place } from './places.js'
 import type { Run } from './run.js'
-import type { SettledPast } from './settled-past.js'
 
 /** An object of the listing, under its original bucket and key. */
 export interface Listed {
@@ -25,7 +24,13 @@ interface LogListing {
   readonly months?: Months | undefined
   readonly ahead?: FoldersAhead | undefined
   /** Is told what is listed; what is settled is left out. */
-  readonly past?: SettledPast | undefined
+  readonly past?: ListingListener | undefined
+}
+
+/** Is told each page of a listing, and says what of it is to be looked at. */
+export interface ListingListener {
+  beginListing(part: ScopePart): void
+  unsettledOf(part: ScopePart, page: readonly Listed[]): readonly Listed[]
 }
 
 /** Folders that hold log files of the range, a day to each side: names and folders may disagree at midnight. */
@@ -35,6 +40,27 @@ export function logDays({ range }: Pick<Run, 'range'>, start: number): Days {
     first: start === Number.NEGATIVE_INFINITY ? null : floorDay(start - DAY),
     last: askedEnd === null ? null : floorDay(askedEnd + DAY),
   }
+}
+
+const ALL_MONTHS: Months = { from: null, to: null }
+
+export type LogFoldersAhead = ReadonlyMap<ScopePart, FoldersAhead>
+
+/** Families of log files that there may be. */
+const MOST_FOLDERS = 8
+
+/** Asks for what lies above the folders of days while the digests are read: before that, no log file is looked at. */
+export function logFoldersAhead({ range, signal }: Run, { parts }: Scope, months: Months = ALL_MONTHS): LogFoldersAhead {
+  const { askedStart, askedEnd, defaultEnd } = range
+  const end = askedEnd ?? defaultEnd
+  if (askedStart === null || end === null) return new Map()
+  const days = daysIn(months, { first: floorDay(askedStart - DAY), last: floorDay(end + DAY) })
+  return new Map(
+    parts.map((part) => {
+      const folders = part.logFolders.slice(0, MOST_FOLDERS)
+      return [part, new Map(folders.flatMap((folder) => [...foldersAhead(part.place.source, folder, days, signal)]))]
+    }),
+  )
 }
 
 /** A page at a time. */

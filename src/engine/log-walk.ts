@@ -2,7 +2,6 @@
 
 import { objectName } from '../core/check-digest.js'
 import { compareKeys } from '../core/compare-keys.js'
-import { DAY } from '../core/coverage.js'
 import { digestProof } from '../core/digest-result.js'
 import { makeFinding, type Observation, type Subject, verdictOf } from '../core/finding.js'
 import type { Finding, Verdict } from '../core/findings.js'
@@ -19,11 +18,11 @@ import type { LogFileResult, LogFileStatus } from '../core/results.js'
 import { formatTime } from '../core/time.js'
 import type { ListedObject } from '../sources/source.js'
 import type { Claim } from './claim-spool.js'
-import { type Entry, type FoldersAhead, foldersAhead, isBetween } from './day-listing.js'
-import { floorDay } from './digest-listing.js'
+import { type Entry, isBetween } from './day-listing.js'
 import type { Scope, ScopePart } from './discover.js'
 import { mapPagesInOrder } from './in-order.js'
-import { type Listed, listLogFiles, logDays } from './log-listing.js'
+import type { JudgedLogFile } from './judged-log-file.js'
+import { type Listed, type LogFoldersAhead, listLogFiles, logDays } from './log-listing.js'
 import type { CopyToMeasure } from './measurer.js'
 import { mergePages } from './merge-pages.js'
 import { daysIn, isIn, type Months, monthOfKey } from './months.js'
@@ -45,19 +44,6 @@ interface Group {
 interface OpenGroup extends Group {
   readonly claims: Claim[]
   readonly objects: Listed[]
-}
-
-/** What became of one log file. */
-export interface JudgedLogFile {
-  readonly result: LogFileResult | undefined
-  readonly findings: readonly Finding[]
-  /** Ordinals of the vouching digests that list it. */
-  readonly listedBy: readonly number[]
-  readonly status: LogFileStatus
-  /** The day in whose folder it lies. */
-  readonly day: number | null
-  /** The number of the run whose state has it, where one object was measured, as exactly what is listed. */
-  readonly keptIn?: number | undefined
 }
 
 /** In byte order of bucket and key, a page at a time; of some months, where they are given. */
@@ -84,27 +70,6 @@ async function* claimsIn(months: Months, claims: AsyncIterable<readonly Claim[]>
 
 function isUrgent(judged: JudgedLogFile | undefined): boolean {
   return judged !== undefined && judged.findings.length > 0
-}
-
-const ALL_MONTHS: Months = { from: null, to: null }
-
-export type LogFoldersAhead = ReadonlyMap<ScopePart, FoldersAhead>
-
-/** Families of log files that there may be. */
-const MOST_FOLDERS = 8
-
-/** Asks for what lies above the folders of days while the digests are read: before that, no log file is looked at. */
-export function logFoldersAhead({ range, signal }: Run, { parts }: Scope, months: Months = ALL_MONTHS): LogFoldersAhead {
-  const { askedStart, askedEnd, defaultEnd } = range
-  const end = askedEnd ?? defaultEnd
-  if (askedStart === null || end === null) return new Map()
-  const days = daysIn(months, { first: floorDay(askedStart - DAY), last: floorDay(end + DAY) })
-  return new Map(
-    parts.map((part) => {
-      const folders = part.logFolders.slice(0, MOST_FOLDERS)
-      return [part, new Map(folders.flatMap((folder) => [...foldersAhead(part.place.source, folder, days, signal)]))]
-    }),
-  )
 }
 
 function copyOf({ source }: Place, { key, size, identity }: ListedObject): CopyToMeasure {

@@ -25,9 +25,9 @@ import type { Claim } from './claim-spool.js'
 import type { Days } from './day-listing.js'
 import type { DigestListing } from './digest-listing.js'
 import type { Scope, ScopePart } from './discover.js'
+import type { JudgedLogFile } from './judged-log-file.js'
 import { ListedDays } from './listed-days.js'
-import { type Listed, listLogFiles, logDays } from './log-listing.js'
-import type { JudgedLogFile, LogFoldersAhead } from './log-walk.js'
+import { type Listed, type ListingListener, type LogFoldersAhead, listLogFiles, logDays } from './log-listing.js'
 import type { Run } from './run.js'
 import type { RunState, StateScope } from './run-state.js'
 import { type StretchRecord, stretchRecord } from './settled-stretch.js'
@@ -35,7 +35,7 @@ import { type StretchRecord, stretchRecord } from './settled-stretch.js'
 /** What is listed of days that are not settled waits for the log files' turn; of more it is listed again. */
 const MOST_HELD = 50_000
 
-export class SettledPast {
+export class SettledPast implements ListingListener {
   readonly #run: Run
   readonly #scope: Scope
   readonly #state: RunState
