@@ -265,7 +265,7 @@ function refusalOf(key: string): string | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: names are attacker-chosen
   if (/[\u0000-\u001f\u007f\\:*?"<>|]/.test(key)) return 'its name has characters that files cannot have everywhere'
   if (names.some((name) => Buffer.byteLength(name) > MOST_NAME_BYTES)) return 'its name is too long for a file'
-  if (last.endsWith(SIDECAR_SUFFIX) || SYSTEM_FILES.has(last)) return 'its name is not that of an object in a directory'
+  if (last.endsWith(SIDECAR_SUFFIX) || SYSTEM_FILES.includes(last)) return 'its name is not that of an object in a directory'
   return undefined
 }
 

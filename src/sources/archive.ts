@@ -221,7 +221,7 @@ class ArchiveSource implements Source {
   #isIgnored(key: string): boolean {
     if (this.#archive.roots !== null) return false
     const name = key.slice(key.lastIndexOf('/') + 1)
-    if (SYSTEM_FILES.has(name) || this.#isOfMacOs(key, name)) return true
+    if (SYSTEM_FILES.includes(name) || this.#isOfMacOs(key, name)) return true
     if (!name.endsWith(SIDECAR_SUFFIX)) return false
     const of = key.slice(0, -SIDECAR_SUFFIX.length)
     const inflated = of.replace(/\.gz$/, '')

@@ -204,7 +204,8 @@ class DirectorySource implements Source {
 
   #part(prefix: string, name: string, content: FolderContent): ListedObject | UnlistedPart | 'folder' {
     const key = prefix + name
-    const refused = content.refused.get(name)
+    // Nearly always there is none, and a look-up costs as much as all else here.
+    const refused = content.refused.size === 0 ? undefined : content.refused.get(name)
     if (refused !== undefined) return { kind: 'unreadable', key, ...refused }
     if (name.endsWith('/')) return 'folder'
     return { kind: 'object', key }
@@ -342,7 +343,7 @@ class FolderReader {
   add(name: string, type: FileType): void {
     if (type.isDirectory()) this.#names.push(`${name}/`)
     else if (!type.isFile()) this.#refuse(name, type, { reason: 'link', detail: describeType(type) })
-    else if (SYSTEM_FILES.has(name)) this.#ignored++
+    else if (SYSTEM_FILES.includes(name)) this.#ignored++
     else this.#names.push(name)
   }
 
@@ -358,9 +359,10 @@ class FolderReader {
   }
 
   finish(): FolderContent {
+    const names = this.#withoutSidecars()
     // A name that is UTF-8 may equal the look of one that is not: then neither can be told, and the refusal stands.
-    const names = sortKeys([...new Set(this.#withoutSidecars())])
-    return { names, refused: this.#refused, ignored: this.#ignored }
+    const distinct = this.#refused.size === 0 ? names : [...new Set(names)]
+    return { names: sortKeys(distinct), refused: this.#refused, ignored: this.#ignored }
   }
 
   #refuse(name: string, type: FileType, refusal: Refusal): void {

@@ -1,7 +1,7 @@
 /** Names of files in an export that are no objects, and names that no object is read by. */
 
 /** What operating systems leave behind. */
-export const SYSTEM_FILES: ReadonlySet<string> = new Set(['.DS_Store', 'Thumbs.db', 'desktop.ini'])
+export const SYSTEM_FILES: readonly string[] = ['.DS_Store', 'Thumbs.db', 'desktop.ini']
 
 /** A file that holds the metadata of the object beside it: the object's name and this. */
 export const SIDECAR_SUFFIX = '.metadata.json'
