@@ -135,7 +135,7 @@ class DirectorySource implements Source {
     const answer = this.#read(key, options, fresh)
     // Nothing hangs on what a log file carries, and looking costs as much as reading.
     if (answer.kind !== 'object' || !key.includes(DIGESTS)) return answer
-    const metadata = await fileAttributes(this.#root + key)
+    const metadata = fileAttributes(this.#root + key)
     if (metadata !== undefined) return { ...answer, metadata, metadataFrom: 'xattr' }
     return withSidecar(answer, deliveredNames(key), (beside) => this.#read(beside, {}, fresh))
   }
