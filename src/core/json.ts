@@ -150,12 +150,16 @@ function resolveEscapes(quoted: string): string | undefined {
 }
 
 function closingQuote(text: string, open: number): number | undefined {
-  for (let at = open + 1; at < text.length; at++) {
-    const unit = text.charCodeAt(at)
-    if (unit === QUOTE) return at
-    if (unit === BACKSLASH) at++
-  }
-  return undefined
+  let close = text.indexOf('"', open + 1)
+  while (close !== -1 && isEscaped(text, close)) close = text.indexOf('"', close + 1)
+  return close === -1 ? undefined : close
+}
+
+/** Behind an odd number of backslashes. */
+function isEscaped(text: string, at: number): boolean {
+  let first = at
+  while (text.charCodeAt(first - 1) === BACKSLASH) first--
+  return (at - first) % 2 === 1
 }
 
 function skipSpace(text: string, start: number): number {
