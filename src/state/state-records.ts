@@ -1,4 +1,5 @@
 /** The lines of a state file, and what they may say. */
+import { DAY } from '../core/coverage.js'
 import type { SettledDays } from '../core/settled-days.js'
 import type { StateScope } from '../engine/run-state.js'
 
@@ -121,11 +122,16 @@ const isStretch = hasFields({
   }),
 })
 const isClaimant: Check = (value) => Array.isArray(value) && value.length === 2 && isCount(value[0]) && isHash(value[1])
+/** Days of one month at most. */
+const isSpan = (form: Readonly<Record<string, Check>>): Check => {
+  const hasForm = hasFields({ ...SPAN, ...form })
+  const spans = ({ from, to }: Fields): boolean => Number(to) >= Number(from) && Number(to) - Number(from) < 31 * DAY
+  return (value) => hasForm(value) && spans(value as Fields)
+}
 const isSettledDays = hasFields({
-  digests: isListOf(hasFields({ ...SPAN, lists: isPair, stretches: isListOf(isStretch) })),
+  digests: isListOf(isSpan({ lists: isPair, stretches: isListOf(isStretch) })),
   logFiles: isListOf(
-    hasFields({
-      ...SPAN,
+    isSpan({
       logFiles: isCount,
       bytesRead: isCount,
       bytesInflated: isCount,
