@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { faultyStore, objectsOf, send } from '../test/support/faulty-store.js'
 import type { PutObject } from '../test/support/put-objects.js'
-import { generate } from './generated-source.js'
+import { type GeneratedOptions, generate } from './generated-source.js'
 import type { Row } from './row.js'
 
 export const name = 'nightly'
@@ -18,6 +18,7 @@ const SIZES = [
   { stored: '20 KB', logFileBytes: 77_000 },
 ] as const
 const MONTH = { accounts: 1, regions: 1, hours: 720, logFilesPerHour: 20 }
+const SPARSE = { accounts: 1, regions: 1, logFilesPerHour: 1, logFileBytes: 400 }
 const ENVIRONMENT = { AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', AWS_REGION: 'us-east-1' }
 
 interface Night {
@@ -29,7 +30,7 @@ interface Night {
 export async function run(): Promise<Row[]> {
   const rows: Row[] = []
   for (const { stored, logFileBytes } of SIZES) {
-    const [first, second] = await nights(logFileBytes)
+    const [first, second] = await nights({ ...MONTH, logFileBytes })
     const what = `720 digests and 14,400 log files of ${stored}, the second night`
     const count = (night: Night): string => night.requests.toLocaleString('en')
     const size = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
@@ -53,11 +54,25 @@ export async function run(): Promise<Row[]> {
       },
     )
   }
-  return rows
+  return [...rows, await growth()]
 }
 
-async function nights(logFileBytes: number): Promise<[Night, Night]> {
-  const { bucket, source, publicKeyList, startTime, endTime } = generate({ ...MONTH, logFileBytes })
+/** What is settled becomes one entry for each month of a chain. */
+async function growth(): Promise<Row> {
+  const [[, month], [, months]] = [await nights({ ...SPARSE, hours: 720 }), await nights({ ...SPARSE, hours: 7200 })]
+  const size = ({ stateBytes }: Night): string => `${(stateBytes / 1e6).toFixed(2)} MB`
+  return {
+    what: 'the state of ten months, 7,200 digests and 7,200 log files',
+    ours: size(months),
+    limit: `${size(month)} (that of a month)`,
+    ratio: months.stateBytes / month.stateBytes,
+    target: 2,
+    better: 'less',
+  }
+}
+
+async function nights(trail: GeneratedOptions): Promise<[Night, Night]> {
+  const { bucket, source, publicKeyList, startTime, endTime } = generate(trail)
   const objects = new Map<string, PutObject>()
   const modified = Date.parse('2026-05-01T00:00:00Z')
   for (const [key, object] of await objectsOf(source)) objects.set(key, { ...object, modified })
