@@ -121,11 +121,19 @@ export function foldersAhead(source: Source, folder: string, { first, last }: Da
   return ahead
 }
 
-/** The day in whose folder a key lies, by what follows the folder of its region; null where it lies in none. */
-export function dayBelow(rest: string): number | null {
-  const [, year = '', month = '', day = ''] = /^(\d{4})\/(\d{2})\/(\d{2})\//.exec(rest) ?? []
-  const date = [year, month, day].reduce<number[] | undefined>((before, name) => before && extend(before, name), [])
-  return date === undefined ? null : Date.UTC(date[0] ?? 0, (date[1] ?? 1) - 1, date[2])
+/** Tells the day in whose folder a key below the folder of a region lies; null where it lies in none. */
+export function daysBelow(folder: string): (key: string) => number | null {
+  // Neighbours mostly lie in one.
+  let head = '\n'
+  let day: number | null = null
+  return (key) => {
+    if (key.startsWith(head)) return day
+    const [names = '', year = '', month = '', date = ''] = /^(\d{4})\/(\d{2})\/(\d{2})\//.exec(key.slice(folder.length)) ?? []
+    const parts = [year, month, date].reduce<number[] | undefined>((before, name) => before && extend(before, name), [])
+    day = parts === undefined ? null : Date.UTC(parts[0] ?? 0, (parts[1] ?? 1) - 1, parts[2])
+    head = day === null ? '\n' : folder + names
+    return day
+  }
 }
 
 /** A real day, and not one of those asked for. */

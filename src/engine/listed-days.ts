@@ -69,3 +69,22 @@ function flush(listed: ListedDay): void {
   listed.hash.update(listed.text)
   listed.text = ''
 }
+
+/** What is listed ahead of its turn, over all accounts and regions at work. */
+export class ListedBudget {
+  #left: number
+
+  constructor(rows = 100_000) {
+    this.#left = rows
+  }
+
+  /** Whether there is room for so many more. They are to be given back all the same. */
+  take(rows: number): boolean {
+    this.#left -= rows
+    return this.#left >= 0
+  }
+
+  giveBack(rows: number): void {
+    this.#left += rows
+  }
+}

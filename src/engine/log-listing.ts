@@ -3,7 +3,7 @@ import { compareKeys } from '../core/compare-keys.js'
 import { DAY } from '../core/coverage.js'
 import { VerifyTrailError } from '../errors.js'
 import type { Source } from '../sources/source.js'
-import { type Days, dayBelow, type Entry, type FoldersAhead, foldersAhead, listDays } from './day-listing.js'
+import { type Days, daysBelow, type Entry, type FoldersAhead, foldersAhead, listDays } from './day-listing.js'
 import { floorDay } from './digest-listing.js'
 import type { Scope, ScopePart } from './discover.js'
 import { daysIn, isIn, type Months, monthBelow } from './months.js'
@@ -79,6 +79,7 @@ export async function* listLogFiles(
   let before = ''
   for (const top of tops) {
     const pages = top.entry === undefined ? listDays(source, top.key, days, signal, ahead) : [[top.entry]]
+    const dayOf = daysBelow(top.key)
     for await (const page of pages) {
       const rows: Listed[] = []
       const below = (entry: Entry): string => (top.entry === undefined ? entry.key.slice(top.key.length) : '')
@@ -89,7 +90,7 @@ export async function* listLogFiles(
           before = entry.key
         }
         if (months !== undefined && !isIn(months, monthBelow(below(entry)))) continue
-        const day = past === undefined ? null : dayBelow(below(entry))
+        const day = past === undefined || top.entry !== undefined ? null : dayOf(entry.key)
         rows.push({ bucket: part.place.bucket, key: part.place.original(entry.key), place: part.place, entry, day })
       }
       yield past === undefined ? rows : past.unsettledOf(part, rows)

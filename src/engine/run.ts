@@ -5,6 +5,7 @@ import type { JudgedChain } from '../core/judge-chain.js'
 import type { SpoolBudget } from './claim-spool.js'
 import type { DigestListings } from './digest-listing.js'
 import type { Discovery } from './discover.js'
+import type { ListedBudget } from './listed-days.js'
 import type { Limit, Measurer } from './measurer.js'
 import type { ResolvedOptions } from './options.js'
 import type { Places } from './places.js'
@@ -18,6 +19,7 @@ export interface Run {
   readonly listings: DigestListings
   readonly reader: DigestReader
   readonly budget: SpoolBudget
+  readonly listed: ListedBudget
   readonly progress: ProgressMeter
   readonly measurer: Measurer
   readonly gaps: GapExplainer

@@ -69,13 +69,24 @@ type Told = Exclude<Result, Summary>
 export type ScopeResult = Told | DigestsEnd | ScopeEnd
 
 /** All results of one account and region, or of some months of it, a page at a time; the last one is for the run itself. */
-export async function* runScope(
-  run: Run,
-  { scope, months }: ScopeShare,
-): AsyncGenerator<readonly ScopeResult[], void, undefined> {
+export async function* runScope(run: Run, share: ScopeShare): AsyncGenerator<readonly ScopeResult[], void, undefined> {
+  const { scope, months } = share
   const ahead = logFoldersAhead(run, scope, months)
   const past = await SettledPast.open(run, scope, months === undefined, ahead)
-  const walked = await walkSettled(run, scope, past, months !== undefined)
+  try {
+    yield* scopeResults(run, share, past, ahead)
+  } finally {
+    past?.letGo()
+  }
+}
+
+async function* scopeResults(
+  run: Run,
+  share: ScopeShare,
+  past: SettledPast | undefined,
+  ahead: LogFoldersAhead,
+): AsyncGenerator<readonly ScopeResult[], void, undefined> {
+  const walked = await walkSettled(run, share, past)
   try {
     const chains: JudgedChain[] = []
     for (const checked of walked.chains) {
@@ -84,16 +95,16 @@ export async function* runScope(
       const told = isAsked(run, chain.chain.id) ? await searchNextDigest(run, await run.gaps.explain(run, chain)) : chain
       chains.push(acceptGaps(told, expected.accepted))
     }
-    yield* new ScopeRun(run, { scope, ...(months && { months }) }, walked, chains, past).results(ahead)
+    yield* new ScopeRun(run, share, walked, chains, past).results(ahead)
   } finally {
     await walked.claims.discard()
   }
 }
 
 /** What speaks against settled days makes them be read: then all is linked anew. */
-async function walkSettled(run: Run, scope: Scope, past: SettledPast | undefined, inMonths: boolean): Promise<WalkedDigests> {
+async function walkSettled(run: Run, { scope, months }: ScopeShare, past: SettledPast | undefined): Promise<WalkedDigests> {
   for (;;) {
-    const walked = await walkDigests(run, scope, { inMonths, past })
+    const walked = await walkDigests(run, scope, { inMonths: months !== undefined, past })
     const { chains } = walked
     const rangeOfChain = (chain: CheckedChain): Interval => rangeOf(chain, run.range, expectedOf(run, chain, chains)).range
     if (!past?.isContradicted(chains, rangeOfChain)) return walked

@@ -32,8 +32,12 @@ import type { Run } from './run.js'
 import type { RunState, StateScope } from './run-state.js'
 import { type StretchRecord, stretchRecord } from './settled-stretch.js'
 
-/** What is listed of days that are not settled waits for the log files' turn; of more it is listed again. */
-const MOST_HELD = 50_000
+interface Kept {
+  readonly digests?: (span: SettledDigests) => boolean
+  readonly logFiles?: (span: SettledLogFiles) => boolean
+}
+
+const ALL = (): boolean => true
 
 export class SettledPast implements ListingListener {
   readonly #run: Run
@@ -49,6 +53,7 @@ export class SettledPast implements ListingListener {
   readonly #logFilesListed = new ListedDays()
   /** By part: what was listed of other days. */
   #held: ReadonlyMap<ScopePart, readonly (readonly Listed[])[]> = new Map()
+  #heldRows = 0
   #records: readonly { readonly span: SettledDigests; readonly record: StretchRecord }[] = []
   readonly #logFileDays = new Map<number, LogFileDay>()
 
@@ -68,10 +73,7 @@ export class SettledPast implements ListingListener {
     if (state === undefined || !isWhole || !isStore || scope.region === null) return undefined
     const name = stateScope(scope)
     const past = new SettledPast(run, scope, state, name, await state.settled(name))
-    past.#keep(
-      () => true,
-      () => true,
-    )
+    past.#keep({})
     if (past.#stands.logFiles.length > 0) await past.#listAhead(ahead)
     return past
   }
@@ -121,30 +123,40 @@ export class SettledPast implements ListingListener {
 
   async #listAhead(ahead: LogFoldersAhead): Promise<void> {
     const held = new Map<ScopePart, (readonly Listed[])[]>()
-    let rows = 0
+    let isHeld = true
     const days = this.#daysAhead
     for (const part of this.#scope.parts) {
       const pages: (readonly Listed[])[] = []
       held.set(part, pages)
       for await (const page of listLogFiles(this.#run, part, days, { ahead: ahead.get(part), past: this })) {
-        rows += page.length
-        if (rows <= MOST_HELD && page.length > 0) pages.push(page)
+        isHeld &&= this.#hold(page.length)
+        if (isHeld && page.length > 0) pages.push(page)
       }
     }
-    if (rows <= MOST_HELD) this.#held = held
-    this.#keep(
-      () => true,
-      (span) => listingOf(this.#logFilesListed, span) === span.listing,
-    )
+    if (isHeld) this.#held = held
+    else this.letGo()
+    this.#keep({ logFiles: (span) => listingOf(this.#logFilesListed, span) === span.listing })
+  }
+
+  /** Whether there is room for so many rows more. */
+  #hold(rows: number): boolean {
+    this.#heldRows += rows
+    return this.#run.listed.take(rows)
+  }
+
+  /** What was listed ahead is not needed any more. */
+  letGo(): void {
+    this.#held = new Map()
+    this.#run.listed.giveBack(this.#heldRows)
+    this.#heldRows = 0
   }
 
   /** Which digests stand, by their names. To be asked before anything is read. */
   async check(listing: DigestListing): Promise<void> {
     this.#addListing(listing)
-    this.#keep(
-      (span) => listing.unreadable.length === 0 && listingOf(this.#digestsListed, span) === span.listing,
-      () => true,
-    )
+    this.#keep({
+      digests: (span) => listing.unreadable.length === 0 && listingOf(this.#digestsListed, span) === span.listing,
+    })
     const records: { span: SettledDigests; record: StretchRecord }[] = []
     const without = new Set<SettledDigests>()
     for (const span of this.#stands.digests) {
@@ -154,10 +166,7 @@ export class SettledPast implements ListingListener {
         else records.push({ span, record })
       }
     }
-    this.#keep(
-      (span) => !without.has(span),
-      () => true,
-    )
+    this.#keep({ digests: (span) => !without.has(span) })
     this.#records = records
   }
 
@@ -191,20 +200,20 @@ export class SettledPast implements ListingListener {
     const starts = known.map(([, { start }]) => start)
     this.#start = this.#run.range.askedStart ?? Math.min(...starts)
     const claims = claimsOf(chains)
-    return this.#keep(
-      (span) => ![...against].some((day) => isWithin(span, day)),
-      (span) => span.from >= this.#start && areAsClaimed(span, claims, (day) => this.hasDigests(day)),
-    )
+    return this.#keep({
+      digests: (span) => ![...against].some((day) => isWithin(span, day)),
+      logFiles: (span) => span.from >= this.#start && areAsClaimed(span, claims, (day) => this.hasDigests(day)),
+    })
   }
 
   /** Returns whether anything does not stand any more. Digests stand only while all log files that they list do. */
-  #keep(digests: (span: SettledDigests) => boolean, logFiles: (span: SettledLogFiles) => boolean): boolean {
+  #keep({ digests = ALL, logFiles = ALL }: Kept): boolean {
     const before = this.#stands
     const keptLogFiles = before.logFiles.filter(logFiles)
     const kept = before.digests.filter((span) => digests(span) && areSettled(span.lists, keptLogFiles))
     this.#stands = { digests: kept, logFiles: keptLogFiles }
     // What was not held of them must be listed.
-    if (keptLogFiles.length < before.logFiles.length) this.#held = new Map()
+    if (keptLogFiles.length < before.logFiles.length) this.letGo()
     return kept.length < before.digests.length || keptLogFiles.length < before.logFiles.length
   }
 

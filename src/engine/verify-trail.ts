@@ -21,6 +21,7 @@ import { find } from './find.js'
 import { GapEvents } from './gap-events.js'
 import { concatInOrder } from './in-order.js'
 import { interruptedSentences } from './interrupted.js'
+import { ListedBudget } from './listed-days.js'
 import { type Limit, MeasurerHere } from './measurer.js'
 import type { Wanted } from './not-found.js'
 import { type ResolvedOptions, resolveOptions, type VerifyTrailOptions } from './options.js'
@@ -190,6 +191,7 @@ class Verification {
       listings,
       reader,
       budget,
+      listed: new ListedBudget(),
       progress,
       measurer,
       gaps: new GapEvents(discovery.scopes),
