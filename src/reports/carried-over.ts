@@ -1,5 +1,6 @@
 /** What a report for people says of a state. */
 import type { StateUse } from '../core/results.js'
+import { formatCount } from './quantity.js'
 
 /** For people: what a run took over from earlier ones. It is of `run`, and no result: the same evidence gives the same results without a state. */
 export function carriedOverSentence(use: StateUse | undefined): string[] {
@@ -8,7 +9,7 @@ export function carriedOverSentence(use: StateUse | undefined): string[] {
   const trust = use.keyed
     ? 'The state is protected by a key.'
     : 'The state has no key: whoever can write its file can have it say anything of them.'
-  const objects = `${logFiles} ${logFiles === 1 ? 'log file' : 'log files'} and ${digests} ${digests === 1 ? 'digest' : 'digests'}`
+  const objects = `${formatCount(logFiles)} ${logFiles === 1 ? 'log file' : 'log files'} and ${formatCount(digests)} ${digests === 1 ? 'digest' : 'digests'}`
   return [
     `${objects} were not read again: the store lists them unchanged since runs with this state read them, from ${oldestRead} to ${newestRead}. ${trust}`,
   ]
