@@ -135,6 +135,27 @@ t.test('whatever is asked, what is settled is not read again', async (t) => {
   }
 })
 
+t.test('what expired leaves the state', async (t) => {
+  const before = new Map(objects)
+  const path = join(folder, 'expired')
+  copyFileSync(first, path)
+  const size = statSync(path).size
+  const expire = (days: readonly string[]): void => {
+    for (const day of days) for (const key of [...objects.keys()]) if (key.includes(`/2026/01/${day}/`)) objects.delete(key)
+  }
+  expire(['10', '11', '12'])
+  await run(path, { range: {} })
+  for (const day of ['13', '14', '15', '16', '17', '18']) {
+    expire([day])
+    const night = await run(path, { range: {} })
+    t.ok(night.reads <= 2 * 48 + SURVEYED, `${night.reads} objects are read`)
+    t.same(night.codes, [])
+  }
+  t.ok(statSync(path).size < size * 1.1, `${statSync(path).size} bytes after ${size}`)
+  objects.clear()
+  for (const [key, object] of before) objects.set(key, object)
+})
+
 interface Case {
   readonly name: string
   readonly change: () => void

@@ -29,12 +29,16 @@ export interface Kept {
   readonly line: Line
   readonly fact: CopyFact | undefined
   counted: boolean
+  /** It was asked for: the store still lists an object of its name. */
+  asked: boolean
 }
 
 /** Where it stands what one run read of the log files of a folder, or settled of an account and region. */
 export interface KeptLine {
   readonly run: number
   readonly line: Line
+  /** Some of it was asked for. */
+  asked?: boolean
 }
 
 /** What a journal says, as far as it was read. */
@@ -61,11 +65,18 @@ export class Known {
     return this.ended ? last + 1 : last
   }
 
-  /** Whether what is still of use takes much less. */
-  get isWorthCompacting(): boolean {
+  /** What nobody asked for in a run that was done: what it tells of is gone, or is settled. */
+  *unasked(): Generator<string, void, undefined> {
+    for (const [name, { asked }] of this.objects) if (!asked) yield name
+    for (const [name, packs] of this.packs) if (!packs.some(({ asked }) => asked)) yield name
+  }
+
+  /** Whether what is still of use takes much less. `useless`: how many records are of no use. */
+  isWorthCompacting(useless: number): boolean {
     const { lines, objects, packs, runs, looseLogFiles: loose, packedLogFiles: packed } = this
     if (loose > LOOSE_ENOUGH && loose > LOOSE_SHARE * packed) return true
     if (this.ended && this.covered > LOOSE_SHARE * (objects.size + packed)) return true
+    if (useless > LOOSE_SHARE * (objects.size + packs.size)) return true
     return this.ended && lines > 2 * (objects.size + packs.size) + 3 * runs.length + 1000
   }
 
@@ -93,7 +104,7 @@ export class Known {
       const fact = record.kind === 'log-file' ? factOf(record, record.run) : undefined
       // They are packed first, and then read once more.
       if (fact !== undefined && ++this.looseLogFiles > ROWS_HELD) return
-      this.objects.set(nameOf(record), { identity: record.identity, run: record.run, line, fact, counted: false })
+      this.objects.set(nameOf(record), { identity: record.identity, run: record.run, line, fact, counted: false, asked: false })
     }
   }
 }
@@ -132,13 +143,20 @@ async function* settledOf(journal: Journal, known: Known): AsyncGenerator<Settle
  * Writes what is still of use anew: the newest record of each digest, all runs, and log files packed by folder; of what is settled that
  * alone.
  */
-export async function compact(path: string, key: Uint8Array | undefined, journal: Journal, known: Known): Promise<void> {
+export async function compact(
+  path: string,
+  key: Uint8Array | undefined,
+  journal: Journal,
+  known: Known,
+  useless: ReadonlySet<string> = new Set(),
+): Promise<void> {
   const written = `${path}.new`
   await rm(written, { force: true })
   const next = await Journal.open(written, key, () => undefined)
   const packs = new Map<string, PackWriter>()
   const folders = new SettledFolders()
   for await (const record of settledOf(journal, known)) folders.add(record)
+  const isUseless = (record: StateRecord): boolean => folders.has(record) || useless.has(nameOfRecord(record))
   let held = 0
   const pack = (record: FileRecord): void => {
     const name = `${record.run}\n${folderOf(record.name)}`
@@ -158,7 +176,7 @@ export async function compact(path: string, key: Uint8Array | undefined, journal
   try {
     await journal.replay(async (value, line) => {
       const record = parseRecord(value)
-      if (record === undefined || folders.has(record)) return
+      if (record === undefined || isUseless(record)) return
       if (record.kind === 'settled') {
         if (record.run >= known.nextRun) await next.append(record)
       } else if (record.kind === 'log-file') {
@@ -175,7 +193,7 @@ export async function compact(path: string, key: Uint8Array | undefined, journal
       const records: PackRecord[] = []
       for (const { line } of kept) {
         const record = parseRecord(await journal.readAgain(line))
-        if (record?.kind === 'log-files' && !folders.has(record)) records.push(record)
+        if (record?.kind === 'log-files' && !isUseless(record)) records.push(record)
       }
       for (const record of mergePacks(records)) await next.append(record)
     }
@@ -185,6 +203,12 @@ export async function compact(path: string, key: Uint8Array | undefined, journal
     await next.close()
   }
   await rename(written, path)
+}
+
+/** Empty where it is of no object. */
+function nameOfRecord(record: StateRecord): string {
+  if (record.kind === 'log-files') return nameOf({ kind: 'folder', name: record.folder })
+  return record.kind === 'digest' || record.kind === 'log-file' ? nameOf(record) : ''
 }
 
 /** Names are long, and there are many. */

@@ -72,7 +72,7 @@ export class StateFile implements RunState {
 
   static async #openLocked(options: StateOptions, unlock: () => Promise<void>): Promise<StateFile> {
     const { path, key, binding } = options
-    const { journal, known } = await readCompacted(path, key, (was) => was && checkBinding(path, was, binding))
+    const { journal, known } = await readCompacted(path, key, NONE, (was) => was && checkBinding(path, was, binding))
     const opened = (run: RunRecord): StateFile => new StateFile(options, journal, known, run, unlock)
     try {
       if (known.binding === undefined) await journal.append({ kind: 'state', form: 2, binding })
@@ -102,6 +102,7 @@ export class StateFile implements RunState {
   /** The newest of the packs of its folder that has exactly this object. */
   #packed(name: string, object: IdentifiedObject): CopyFact | undefined | Promise<CopyFact | undefined> {
     const packs = this.#known.packs.get(nameOf({ kind: 'folder', name: folderOf(name) }))
+    for (const pack of packs ?? []) pack.asked = true
     const usable = packs?.filter(({ run }) => this.#isUsable(nameOf({ kind: 'log-file', name }), run, object)) ?? []
     if (usable.length === 0) return undefined
     const opened = usable.map(({ line }) => this.#packs.at(line))
@@ -226,7 +227,7 @@ export class StateFile implements RunState {
     await this.#journal.close()
     if (!this.#ended || this.#failure !== undefined) return
     const { path, key } = this.#options
-    const { journal } = await readCompacted(path, key)
+    const { journal } = await readCompacted(path, key, new Set(this.#known.unasked()))
     await journal.close()
   }
 
@@ -238,6 +239,7 @@ export class StateFile implements RunState {
 
   #kept(name: string, object: IdentifiedObject): Kept | undefined {
     const kept = this.#known.objects.get(name)
+    if (kept !== undefined) kept.asked = true
     if (kept === undefined || kept.identity !== object.identity) return undefined
     return this.#isUsable(name, kept.run, object) ? kept : undefined
   }
@@ -273,17 +275,20 @@ export class StateFile implements RunState {
   }
 }
 
-/** What a state says; written anew first, where what is still of use takes much less. */
+const NONE: ReadonlySet<string> = new Set()
+
+/** What a state says; written anew first, where what is still of use takes much less. `useless`: records of these names. */
 async function readCompacted(
   path: string,
   key: Uint8Array | undefined,
+  useless: ReadonlySet<string>,
   check: (binding: Binding | undefined) => void = () => undefined,
 ): Promise<{ journal: Journal; known: Known }> {
   const read = await readKnown(path, key)
   try {
     check(read.known.binding)
-    if (!read.known.isWorthCompacting) return read
-    await compact(path, key, read.journal, read.known)
+    if (!read.known.isWorthCompacting(useless.size)) return read
+    await compact(path, key, read.journal, read.known, useless)
   } catch (error) {
     await read.journal.close()
     throw error

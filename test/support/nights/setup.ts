@@ -42,6 +42,8 @@ const LENGTHS = [
   [240, 15, 45],
   [360, 15, 45],
   [360, 8, 45],
+  // Months that are over become one entry of a state.
+  [720, 70, 98],
 ] as const
 
 export function setUp(random: Random): Setup {
