@@ -21,7 +21,7 @@ export async function stretchRecord(run: Run, stretch: Stretch): Promise<Stretch
   const { bucket, key, endTimeText, sha256, fingerprint, algorithm, previousSignature, signature } = last
   const name = parseObjectKey(key)
   const place = run.places.all.find((one) => one.bucket === bucket && key.startsWith(`${one.prefix}AWSLogs/`))
-  if (name.kind !== 'digest' || place === undefined) return undefined
+  if (name.kind !== 'digest' || place === undefined || startTime >= name.endTime) return undefined
   const keys: KeyCount[] = []
   for (const use of stretch.keys) {
     const found = await keyOf(run, name.region, use)
