@@ -208,6 +208,8 @@ export interface SplitScope {
   readonly metadataFrom: { readonly [O in MetadataOrigin]?: number }
   /** Entries of `accept`, once for each gap that they are applied to. */
   readonly accepted: readonly number[]
+  /** With a state: what of these digests was carried over. */
+  readonly carriedOver?: Pick<CarriedOver, 'digests' | 'bytes'>
 }
 
 /** Of a run that is split by account, region and month: which part this is, and what `mergeShards` must know of it. */

@@ -47,8 +47,10 @@ export async function* mergeShards(
   const expectations = expectationsOf(first)
   const totals = new RunTotals({ expectations })
   const split = new SplitScopes()
+  const repetitions: SplitScope[] = []
   for (const part of parts) {
     const { findings, chains, repeated } = split.add(part)
+    if (repeated !== undefined) repetitions.push(repeated)
     yield* told(totals, findings)
     totals.addChains(chains)
     addPart(totals, part, repeated)
@@ -63,7 +65,7 @@ export async function* mergeShards(
       totals.addFinding(gap)
       yield gap
     }
-  yield summaryOf(first, parts, totals, { ...options, failed })
+  yield summaryOf(first, parts, totals, repetitions, { ...options, failed })
 }
 
 async function* told(
@@ -200,7 +202,13 @@ function wantedOf({ summary, shard }: Part, expectations: Expectations | undefin
   }
 }
 
-function summaryOf(first: Part, parts: readonly Part[], totals: RunTotals, { failed = [], commandLine }: MergeOptions): Summary {
+function summaryOf(
+  first: Part,
+  parts: readonly Part[],
+  totals: RunTotals,
+  repetitions: readonly SplitScope[],
+  { failed = [], commandLine }: MergeOptions,
+): Summary {
   const { shard: _, run, expectations: _expectations, ...same } = first.summary
   const runs = parts.map(({ summary }) => summary.run)
   const verdict = totals.tally.verdict(false)
@@ -217,7 +225,7 @@ function summaryOf(first: Part, parts: readonly Part[], totals: RunTotals, { fai
           .at(-1) ?? run.finishedAt,
       commandLine: commandLine ?? run.commandLine,
       metadataFrom: totals.metadataFrom,
-      ...stateOf(runs),
+      ...stateOf(runs, repetitions),
     },
     summary: totals.counts(),
     chains: totals.chains,
@@ -227,17 +235,19 @@ function summaryOf(first: Part, parts: readonly Part[], totals: RunTotals, { fai
   }
 }
 
-/** Of shards that had a state each: what all of them took over. */
-function stateOf(runs: readonly Summary['run'][]): Pick<Summary['run'], 'state'> {
+/** Of shards that had a state each: what all of them took over. `repetitions`: of digests that a shard before took over too. */
+function stateOf(runs: readonly Summary['run'][], repetitions: readonly SplitScope[]): Pick<Summary['run'], 'state'> {
   const states = runs.flatMap(({ state }) => state ?? [])
   const [first] = states
   if (first === undefined) return {}
   const sum = (of: 'digests' | 'logFiles' | 'bytes'): number => states.reduce((all, { carriedOver }) => all + carriedOver[of], 0)
+  const again = (of: 'digests' | 'bytes'): number =>
+    repetitions.reduce((all, { carriedOver }) => all + (carriedOver?.[of] ?? 0), 0)
   const times = (of: 'oldestRead' | 'newestRead'): string[] => states.flatMap(({ carriedOver }) => carriedOver[of] ?? []).sort()
   const carriedOver = {
-    digests: sum('digests'),
+    digests: sum('digests') - again('digests'),
     logFiles: sum('logFiles'),
-    bytes: sum('bytes'),
+    bytes: sum('bytes') - again('bytes'),
     oldestRead: times('oldestRead')[0] ?? null,
     newestRead: times('newestRead').at(-1) ?? null,
   }

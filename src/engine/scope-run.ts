@@ -13,7 +13,7 @@ import { acceptGaps, type JudgedChain, judgeChain } from '../core/judge-chain.js
 import type { OpenHours } from '../core/open-hours.js'
 import type { PublicKey } from '../core/public-keys.js'
 import { LogFileContext, timeOf } from '../core/reconcile.js'
-import type { CarriedOverResult, ChainSummary, Result, Summary } from '../core/results.js'
+import type { CarriedOver, CarriedOverResult, ChainSummary, Result, Summary } from '../core/results.js'
 import { addListed, addValid, ChainTally, countDigest, countLogFile } from '../core/summary.js'
 import { formatTime, parseTime } from '../core/time.js'
 import type { ForeignDigest } from './digest-listing.js'
@@ -56,6 +56,8 @@ export interface ScopeEnd {
   readonly known: readonly KnownChain[]
   /** For each gap that is accepted, which entry accepts it. */
   readonly accepted: readonly number[]
+  /** With a state: what of its digests was carried over one by one. */
+  readonly carriedOver: Pick<CarriedOver, 'digests' | 'bytes'> | undefined
   readonly accountId: string
   readonly region: string | null
 }
@@ -399,9 +401,19 @@ class ScopeRun {
         .filter(({ known, chain }) => known && chain.id.kind === 'standard')
         .map(({ chain, range }) => ({ id: chain.id, ...range })),
       accepted: this.#accepted,
+      carriedOver: this.#keptDigests(),
       accountId,
       region,
     }
+  }
+
+  #keptDigests(): ScopeEnd['carriedOver'] {
+    const { state } = this.#run.options
+    if (state === undefined) return undefined
+    const { number } = state.use()
+    const all = this.#chains.flatMap(({ chain }) => chain.digests.flatMap(({ record }) => record.kept ?? []))
+    const carried = all.filter(({ run }) => run < number)
+    return { digests: carried.length, bytes: carried.reduce((sum, { bytes }) => sum + bytes, 0) }
   }
 
   #notChecked(): string[] {

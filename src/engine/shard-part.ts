@@ -121,7 +121,7 @@ class SplitAtWork {
     this.#inDigests = false
   }
 
-  end({ chains, known, trails, notChecked, keys, accepted }: ScopeEnd): SplitScope {
+  end({ chains, known, trails, notChecked, keys, accepted, carriedOver }: ScopeEnd): SplitScope {
     const { scope, months = { from: null, to: null } } = this.#share
     const { tally, metadataFrom } = this.#digests
     return {
@@ -137,6 +137,7 @@ class SplitAtWork {
       keys: keys.map(({ key, digests }) => ({ fingerprint: key.fingerprint, digests })),
       metadataFrom,
       accepted,
+      ...(carriedOver === undefined ? {} : { carriedOver }),
     }
   }
 }
