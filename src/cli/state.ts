@@ -20,8 +20,9 @@ export async function openState(
   const { state: path, stateKey, asOf, recheck } = command
   if (path === undefined) return undefined
   const key = stateKey === undefined ? undefined : await readKey(stateKey)
+  const binding = await bindingOf(command, environment)
   try {
-    return await StateFile.open({ path, key, binding: await bindingOf(command, environment), asOf, recheck })
+    return await StateFile.open({ path, key, binding, asOf, recheck })
   } catch (error) {
     if (error instanceof VerifyTrailError) throw error
     throw new VerifyTrailError('ERR_STATE', `cannot use the state file '${path}': ${messageOf(error)}`, { cause: error })

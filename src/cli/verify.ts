@@ -29,9 +29,10 @@ export async function runVerify(command: VerifyCommand, console: Console): Promi
   for (const { path } of outputs) checkOutput(path, command, state)
   if (state !== undefined) checkOutput(state, command)
   const seal = command.sign === undefined ? undefined : await Seal.open(command.sign, command.signPassphrase)
+  const shard = await shardOptions(command)
   return withEvidence(command, console, async (evidence) =>
     withState(command, console, async (state) => {
-      const options = { ...engineOptions(command), ...evidence, ...(await shardOptions(command)) }
+      const options = { ...engineOptions(command), ...evidence, ...shard }
       return verifyAndReport(command, console, { ...options, ...(state && { state, now: state.now }) }, seal, state)
     }),
   )
