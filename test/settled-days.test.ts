@@ -5,7 +5,17 @@ import { join } from 'node:path'
 import t from 'tap'
 import { generate } from '../bench/generated-source.js'
 import type { CarriedOverResult } from '../src/core/results.js'
-import { type PublicKeySource, readPublicKeyFile, verifyTrail } from '../src/index.js'
+import {
+  type Finding,
+  type Gap,
+  mergeShards,
+  type PublicKeySource,
+  readPublicKeyFile,
+  type ShardReport,
+  type ShardRequest,
+  type Summary,
+  verifyTrail,
+} from '../src/index.js'
 import { s3Source } from '../src/s3.js'
 import { StateFile } from '../src/state/state-file.js'
 import { faultyStore, objectsOf } from './support/faulty-store.js'
@@ -45,6 +55,7 @@ interface Told {
   readonly codes: readonly string[]
   readonly carriedOver: CarriedOverResult | undefined
   readonly reads: number
+  readonly report: ShardReport
 }
 
 interface Range {
@@ -56,15 +67,19 @@ interface Asked {
   readonly publicKeys?: PublicKeySource
   readonly range?: Range
   readonly recheck?: number
+  readonly shard?: ShardRequest
 }
 
 /** `path`: of the state, where there is one. */
-async function run(path?: string, { publicKeys = given, range = { startTime, endTime }, recheck }: Asked = {}): Promise<Told> {
+async function run(
+  path?: string,
+  { publicKeys = given, range = { startTime, endTime }, recheck, shard }: Asked = {},
+): Promise<Told> {
   const store = await faultyStore({ bucket, objects, publicKeys: {} })
   const s3 = await s3Source(`s3://${bucket}`, { endpointUrl: store.url, retryDelay: 1 })
   const state = path === undefined ? undefined : await StateFile.open({ path, binding: {}, asOf: NOW, recheck })
-  const said: string[] = []
-  const codes: string[] = []
+  const found: (Finding | Gap)[] = []
+  let summary: Summary | undefined
   let carriedOver: CarriedOverResult | undefined
   for await (const result of verifyTrail({
     sources: [s3],
@@ -73,20 +88,21 @@ async function run(path?: string, { publicKeys = given, range = { startTime, end
     now: NOW,
     workers: 0,
     ...(state && { state }),
+    ...(shard && { shard }),
   })) {
     if (result.kind === 'carried-over') carriedOver = result
-    else if (result.kind === 'summary') said.push(JSON.stringify({ ...result, run: null }))
-    else if (result.kind === 'finding' || result.kind === 'gap') {
-      said.push(JSON.stringify(result))
-      codes.push(result.code)
-    }
+    else if (result.kind === 'summary') summary = result
+    else if (result.kind === 'finding' || result.kind === 'gap') found.push(result)
   }
   const reads = store.requestsOf('log file') + store.requestsOf('digest')
   await state?.end(null)
   await state?.close()
   await s3.close?.()
   store.close()
-  return { said, codes, carriedOver, reads }
+  if (summary === undefined) throw new Error('no summary')
+  const said = [...found, { ...summary, run: null }].map((result) => JSON.stringify(result))
+  const report = { name: 'report', summary, findings: () => found }
+  return { said, codes: found.map(({ code }) => code), carriedOver, reads, report }
 }
 
 const keysOf = (part: string, day: string): string[] =>
@@ -154,6 +170,37 @@ t.test('what expired leaves the state', async (t) => {
   t.ok(statSync(path).size < size * 1.1, `${statSync(path).size} bytes after ${size}`)
   objects.clear()
   for (const [key, object] of before) objects.set(key, object)
+})
+
+t.test('an account and region that is gone leaves the state', async (t) => {
+  const before = new Map(objects)
+  const path = join(folder, 'gone')
+  copyFileSync(first, path)
+  objects.clear()
+  const [night, fresh] = [await run(path), await run()]
+  t.same(night.said, fresh.said)
+  t.ok(statSync(path).size < 3000, `${statSync(path).size} bytes`)
+  for (const [key, object] of before) objects.set(key, object)
+})
+
+t.test('of shards that share the months of an account and region, each digest is carried over once', async (t) => {
+  const [, accountId = '', region = ''] = /AWSLogs\/([^/]+)\/CloudTrail\/([^/]+)\//.exec(logFile('2026/02/10')) ?? []
+  const borders = [`/${accountId}/${region}/2026-02`]
+  const reports: ShardReport[] = []
+  for (const index of [1, 2]) {
+    const shard = { index, of: 2, borders }
+    const path = join(folder, `shard-${index}`)
+    await run(path, { shard })
+    reports.push((await run(path, { shard })).report)
+  }
+  let merged: Summary | undefined
+  for await (const result of mergeShards(reports)) if (result.kind === 'summary') merged = result
+  const { digests, logFiles, bytes } = merged?.run.state?.carriedOver ?? {}
+  const [one] = reports.map(({ summary }) => summary.run.state?.carriedOver)
+  t.equal(digests, DIGESTS)
+  t.equal(logFiles, merged?.summary.logFiles.valid)
+  t.equal(one?.digests, DIGESTS, 'though each shard carries all of them over')
+  t.ok(Number(bytes) < 1.5 * Number(one?.bytes), `${bytes} bytes, ${one?.bytes} of the first`)
 })
 
 interface Case {

@@ -388,6 +388,15 @@ t.test('a state that is not that of this run is refused', async (t) => {
   writeFileSync(state, text.replace(/"sha256":"../, '"sha256":"00'))
   await told(/does not hold together at line \d+/, '--start-time', trail.startTime, '--state-key', join(folder, 'key'))
   t.equal((await run('--recheck', '101%')).code, 2)
+  await told(
+    /^verify-trail: cannot read the plan .*no-plan/,
+    '--shard',
+    '1/2',
+    '--as-of',
+    trail.endTime,
+    '--plan',
+    join(folder, 'no-plan'),
+  )
   const unlock = await lockState(state)
   await told(/in use by another run/, '--start-time', trail.startTime)
   await unlock()

@@ -69,6 +69,7 @@ export class Known {
   *unasked(): Generator<string, void, undefined> {
     for (const [name, { asked }] of this.objects) if (!asked) yield name
     for (const [name, packs] of this.packs) if (!packs.some(({ asked }) => asked)) yield name
+    for (const [name, lines] of this.settled) if (!lines.some(({ asked }) => asked)) yield name
   }
 
   /** Whether what is still of use takes much less. `useless`: how many records are of no use. */
@@ -130,9 +131,14 @@ export async function settledBefore(journal: Journal, lines: readonly KeptLine[]
   return records
 }
 
-/** One record for each account and region: of all that runs settled that ended. */
-async function* settledOf(journal: Journal, known: Known): AsyncGenerator<SettledRecord, void, undefined> {
-  for (const lines of known.settled.values()) {
+/** One record for each account and region that is still of use: of all that runs settled that ended. */
+async function* settledOf(
+  journal: Journal,
+  known: Known,
+  useless: ReadonlySet<string>,
+): AsyncGenerator<SettledRecord, void, undefined> {
+  for (const [name, lines] of known.settled) {
+    if (useless.has(name)) continue
     const records = await settledBefore(journal, lines, known.nextRun)
     const newest = records.at(-1)
     if (newest !== undefined) yield { ...newest, added: settledAfter(records), dropped: { digests: [], logFiles: [] }, covers: 0 }
@@ -155,7 +161,7 @@ export async function compact(
   const next = await Journal.open(written, key, () => undefined)
   const packs = new Map<string, PackWriter>()
   const folders = new SettledFolders()
-  for await (const record of settledOf(journal, known)) folders.add(record)
+  for await (const record of settledOf(journal, known, useless)) folders.add(record)
   const isUseless = (record: StateRecord): boolean => folders.has(record) || useless.has(nameOfRecord(record))
   let held = 0
   const pack = (record: FileRecord): void => {
@@ -198,7 +204,7 @@ export async function compact(
       for (const record of mergePacks(records)) await next.append(record)
     }
     await flush()
-    for await (const record of settledOf(journal, known)) await next.append(record)
+    for await (const record of settledOf(journal, known, useless)) await next.append(record)
   } finally {
     await next.close()
   }

@@ -4,8 +4,8 @@ import { type DaySpan, isWithin, NOTHING_SETTLED, type SettledDays } from '../co
 import type { StateFolder, StateScope } from '../engine/run-state.js'
 import type { SettledRecord, StateRecord } from './state-records.js'
 
-/** What of `before` is not in `days`, and what of `days` was not in `before`. Undefined where nothing changed. */
-export function settledChange(run: number, scope: StateScope, before: SettledDays, days: SettledDays): SettledRecord | undefined {
+/** What of `before` is not in `days`, and what of `days` was not in `before`. */
+export function settledChange(run: number, scope: StateScope, before: SettledDays, days: SettledDays): SettledRecord {
   const added = {
     digests: days.digests.filter((span) => !before.digests.includes(span)),
     logFiles: days.logFiles.filter((span) => !before.logFiles.includes(span)),
@@ -14,9 +14,11 @@ export function settledChange(run: number, scope: StateScope, before: SettledDay
     digests: before.digests.filter((span) => !days.digests.includes(span)).map(({ from }) => from),
     logFiles: before.logFiles.filter((span) => !days.logFiles.includes(span)).map(({ from }) => from),
   }
-  const changes = [added.digests, added.logFiles, dropped.digests, dropped.logFiles]
-  if (changes.every(({ length }) => length === 0)) return undefined
   return { kind: 'settled', run, scope, added, dropped, covers: objectsOf(added) }
+}
+
+export function isChange({ added, dropped }: SettledRecord): boolean {
+  return [added.digests, added.logFiles, dropped.digests, dropped.logFiles].some(({ length }) => length > 0)
 }
 
 /** What is settled after all of these, the oldest first. */

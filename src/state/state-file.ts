@@ -7,9 +7,9 @@ import type { DigestToKeep, IdentifiedObject, KeptDigest, RunState, StateScope }
 import type { Carried } from '../engine/whole-body.js'
 import { VerifyTrailError } from '../errors.js'
 import type { Journal } from './journal.js'
-import { compact, factOf, type Kept, type Known, nameOf, readKnown, settledBefore } from './known-objects.js'
+import { compact, factOf, type Kept, type KeptLine, type Known, nameOf, readKnown, settledBefore } from './known-objects.js'
 import { folderOf, type Pack, PackShelf, packedId } from './packed-log-files.js'
-import { settledAfter, settledChange } from './settled-records.js'
+import { isChange, settledAfter, settledChange } from './settled-records.js'
 import { lockState } from './state-lock.js'
 import { type Binding, differences, parseRecord, type RunRecord, type StateRecord } from './state-records.js'
 
@@ -161,7 +161,8 @@ export class StateFile implements RunState {
   }
 
   async settled(scope: StateScope): Promise<SettledDays> {
-    const lines = this.#known.settled.get(nameOf({ kind: 'scope', name: scope.name })) ?? []
+    const lines = this.#linesOf(scope)
+    for (const line of lines) line.asked = true
     const days = settledAfter(await settledBefore(this.#journal, lines, this.#run.run))
     this.#settled.set(scope.name, days)
     const isDue = ({ from }: DaySpan): boolean => this.#isRechecked(nameOf({ kind: 'days', name: `${scope.name}\n${from}` }))
@@ -171,11 +172,16 @@ export class StateFile implements RunState {
     }
   }
 
+  #linesOf({ name }: StateScope): readonly KeptLine[] {
+    return this.#known.settled.get(nameOf({ kind: 'scope', name })) ?? []
+  }
+
   settle(scope: StateScope, days: SettledDays, stands: SettledDays): void {
     const before = this.#settled.get(scope.name) ?? NOTHING_SETTLED
     this.#settled.delete(scope.name)
     const change = settledChange(this.#run.run, scope, before, days)
-    if (change !== undefined) this.#append(change)
+    // What this run said before it broke off is replaced.
+    if (isChange(change) || this.#linesOf(scope).some(({ run }) => run === this.#run.run)) this.#append(change)
     for (const { stretches, read } of stands.digests) {
       for (const { digests, bytes } of stretches) {
         this.#carried.digests += digests

@@ -80,6 +80,8 @@ const isText: Check = (value) => typeof value === 'string'
 const isTextOrNull: Check = (value) => value === null || isText(value)
 const isFlag: Check = (value) => typeof value === 'boolean'
 const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0
+/** One each minute for two thousand years: so that the next number is one, too. */
+const isRun: Check = (value) => isCount(value) && Number(value) <= 1e9
 const isShare: Check = (value) => typeof value === 'number' && value >= 0 && value <= 1
 const isTime: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value))
 const isHash: Check = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
@@ -128,28 +130,33 @@ const isSpan = (form: Readonly<Record<string, Check>>): Check => {
   const spans = ({ from, to }: Fields): boolean => Number(to) >= Number(from) && Number(to) - Number(from) < 31 * DAY
   return (value) => hasForm(value) && spans(value as Fields)
 }
+/** One after another. */
+const areSpans = (form: Readonly<Record<string, Check>>): Check => {
+  const areAll = isListOf(isSpan(form))
+  const isAfter = (span: Fields, before: Fields | undefined): boolean =>
+    before === undefined || Number(span['from']) > Number(before['to'])
+  return (value) => areAll(value) && (value as Fields[]).every((span, i, all) => isAfter(span, all[i - 1]))
+}
 const isSettledDays = hasFields({
-  digests: isListOf(isSpan({ lists: isPair, stretches: isListOf(isStretch) })),
-  logFiles: isListOf(
-    isSpan({
-      logFiles: isCount,
-      bytesRead: isCount,
-      bytesInflated: isCount,
-      listedBy: isListOf(hasFields({ ...CHAIN, kind: (value) => value === 'standard' || value === 'backfill' })),
-      claimants: isListOf(isClaimant),
-    }),
-  ),
+  digests: areSpans({ lists: isPair, stretches: isListOf(isStretch) }),
+  logFiles: areSpans({
+    logFiles: isCount,
+    bytesRead: isCount,
+    bytesInflated: isCount,
+    listedBy: isListOf(hasFields({ ...CHAIN, kind: (value) => value === 'standard' || value === 'backfill' })),
+    claimants: isListOf(isClaimant),
+  }),
 })
 
-const OBJECT = { name: isText, identity: isText, run: isCount }
+const OBJECT = { name: isText, identity: isText, run: isRun }
 const FORMS: Readonly<Record<StateRecord['kind'], Readonly<Record<string, Check>>>> = {
   state: { form: (value) => value === 2, binding: isFields },
-  run: { run: isCount, startedAt: isTime, now: isTime, recheck: isShare, seed: isText, previousReportSha256: isTextOrNull },
+  run: { run: isRun, startedAt: isTime, now: isTime, recheck: isShare, seed: isText, previousReportSha256: isTextOrNull },
   'log-file': { ...OBJECT, gzip: isFlag, live: isFlag, sha256: isHash, bytesRead: isCount, bytesInflated: isCount },
-  'log-files': { folder: isText, run: isCount, objects: isText },
+  'log-files': { folder: isText, run: isRun, objects: isText },
   digest: { ...OBJECT, metadata: isMetadata, bytes: isText },
-  settled: { run: isCount, scope: isScope, added: isSettledDays, dropped: isDropped, covers: isCount },
-  end: { run: isCount, reportSha256: isTextOrNull },
+  settled: { run: isRun, scope: isScope, added: isSettledDays, dropped: isDropped, covers: isCount },
+  end: { run: isRun, reportSha256: isTextOrNull },
 }
 
 /** Undefined for whatever is none of these, to the last field. */
