@@ -133,9 +133,12 @@ export class Places {
     const place = store ?? (known.some((copy) => copy?.isExact === true) ? undefined : wanted[0])
     if (store === undefined && known.some((copy) => copy?.origin === 'given' && copy.source !== place?.source)) return undefined
     const at = place === undefined || known.includes(place) ? undefined : place.locate(bucket, key)
+    if (place === undefined || at === undefined) return undefined
     // Two places of one bucket both answer for the whole of it: it is the same object.
-    if (known.some((copy) => copy?.source === place?.source && copy?.locate(bucket, key) === at)) return undefined
-    return place === undefined || at === undefined ? undefined : { source: place.source, key: at, place: place.index }
+    const isSame = ({ source, origin }: Place): boolean =>
+      source === place.source || (origin === 'store' && place.origin === 'store')
+    if (known.some((copy) => copy !== undefined && isSame(copy) && copy.locate(bucket, key) === at)) return undefined
+    return { source: place.source, key: at, place: place.index }
   }
 
   /**

@@ -2,8 +2,8 @@
 import t from 'tap'
 import { keysOf, uri, World } from '../../fixtures/case.js'
 import { testKey } from '../../fixtures/keys.js'
-import type { ObjectStore, Place } from '../../fixtures/store.js'
-import { type DigestOptions, HOUR, MINUTE, signAsCloudTrail, type Trail, type TrailOptions } from '../../fixtures/trail.js'
+import { ObjectStore, type Place } from '../../fixtures/store.js'
+import { type DigestOptions, HOUR, MINUTE, signAsCloudTrail, Trail, type TrailOptions } from '../../fixtures/trail.js'
 import {
   type Finding,
   type Gap,
@@ -11,11 +11,14 @@ import {
   memorySource,
   type PublicKeySource,
   parsePublicKeyList,
+  type Result,
   type Source,
   type Summary,
   type VerifyTrailOptions,
   verifyTrail,
 } from '../../src/index.js'
+import { s3Source } from '../../src/s3.js'
+import { faultyStore } from '../support/faulty-store.js'
 
 const START = '2026-03-14T08:00:00Z'
 const SECOND = 1000
@@ -605,4 +608,30 @@ t.test('conflicting and repeated claims', async (t) => {
   const one = build((entry) => ({ ...entry, hashAlgorithm: 'MD5', hashValue: 'ab'.repeat(16) }))
   const half = await verify(one.world.store, on('08:00:00'), on('11:00:00'))
   t.notOk(half.of(one.log).includes('LOG_FILE_CONFLICTING'), 'an algorithm that is not known contradicts nothing')
+})
+
+t.test('of accounts that are given as sources of their own, each log file is read once', async (t) => {
+  const written = new ObjectStore()
+  const trails = ['111122223333', '444455556666'].map((accountId) => new Trail({ store: written, accountId }))
+  for (const trail of trails) trail.start()
+  for (const trail of trails) trail.hours(3)
+  const bucket = 'example-trail-logs'
+  const objects = written.bucket(bucket)
+  const store = await faultyStore({ bucket, objects, publicKeys: {} })
+  t.teardown(() => store.close())
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', AWS_REGION: 'us-east-1' })
+  const sources = await Promise.all(
+    trails.map(({ accountId }) => s3Source(`s3://${bucket}/AWSLogs/${accountId}/`, { endpointUrl: store.url })),
+  )
+  const results: Result[] = []
+  for await (const result of verifyTrail({
+    sources,
+    publicKeys: publicKeys(),
+    endTime: new Date(trails[0]?.now ?? 0),
+    workers: 0,
+  }))
+    results.push(result)
+  for (const source of sources) await source.close?.()
+  t.equal(results.filter(({ kind }) => kind === 'log-file').length, 6)
+  t.equal(store.requestsOf('log file'), 6)
 })
