@@ -158,9 +158,8 @@ class ScopeRun {
     this.#chains = chains
     this.#versions = new VersionSearch(run)
     for (const chain of this.#chains) {
-      if (!isAsked(run, chain.chain.id) || chain.over) continue
-      this.#tallies.set(chain, new ChainTally())
       for (const { record } of chain.chain.digests) this.#chainOf.set(record.ordinal, chain)
+      if (isAsked(run, chain.chain.id) && !chain.over) this.#tallies.set(chain, new ChainTally())
     }
     run.progress.addListed(this.#listed())
     run.progress.report()
