@@ -66,7 +66,7 @@ function joinDigests(days: readonly SettledDigests[]): SettledDigests {
 function joinStretches(stretches: readonly Stretch[]): Stretch[] {
   const joined: Stretch[] = []
   for (const stretch of stretches) {
-    const at = joined.findIndex(({ last }) => follows(stretch, last))
+    const at = joined.findIndex((one) => follows(stretch, one))
     const before = joined[at]
     if (before === undefined) joined.push(stretch)
     else joined[at] = joinTwo(before, stretch)
@@ -74,9 +74,12 @@ function joinStretches(stretches: readonly Stretch[]): Stretch[] {
   return joined
 }
 
-function follows({ previous, last: { key } }: Stretch, last: Stretch['last']): boolean {
+/** In the same place: of what lies in it, digests there tell. */
+function follows({ place, previous, last: { bucket, key } }: Stretch, { place: before, last }: Stretch): boolean {
   const root = (name: string): string => name.slice(0, name.indexOf('AWSLogs/'))
   return (
+    place === before &&
+    bucket === last.bucket &&
     previous.s3Bucket === last.bucket &&
     previous.s3Object === last.key &&
     previous.hashValue === last.sha256 &&

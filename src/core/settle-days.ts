@@ -44,6 +44,8 @@ export interface SettleRequest {
   /** All chains of an account and region, and those of them that were asked for. */
   readonly chains: readonly JudgedChain[]
   readonly asked: ReadonlySet<JudgedChain>
+  /** The places of the account and region, as records of digests name them. */
+  readonly places: readonly number[]
   /** Only days that begin when log files are judged, or later, and before this one. */
   readonly start: number
   readonly before: number
@@ -186,7 +188,7 @@ export function areAsClaimed(span: SettledLogFiles, claims: Claims, isSettled: (
 }
 
 function newDigests(
-  { chains, asked, before, listed }: SettleRequest,
+  { chains, asked, places, before, listed }: SettleRequest,
   unsettled: ReadonlySet<number>,
   logFiles: readonly SettledLogFiles[],
 ): SettledDigests[] {
@@ -209,7 +211,7 @@ function newDigests(
     const records = parts.flatMap(({ digests }) => digests.map(({ record }) => record))
     const lists = rangeOf(records.flatMap(({ logDays }) => [...logDays]))
     if (there?.objects !== records.length || !areSettled(lists, logFiles)) continue
-    const stretches = parts.map(({ proven, digests }) => stretchOf(proven, digests))
+    const stretches = parts.map(({ proven, digests }) => stretchOf(proven, digests, places))
     if (stretches.some((stretch) => stretch === undefined)) continue
     const runs = rangeOf(records.map(({ kept }) => kept?.run ?? 0))
     settled.push({ from: day, to: day, listing: there.listing, read: runs, lists, stretches: stretches as Stretch[] })
@@ -243,7 +245,7 @@ function provenOf({ chain, digests }: JudgedChain, isAsked: boolean): Proven {
 }
 
 /** Undefined where not all of them are valid, alone in their places, and linked to one another. */
-function stretchOf({ id, ...proven }: Proven, digests: readonly CheckedDigest[]): Stretch | undefined {
+function stretchOf({ id, ...proven }: Proven, digests: readonly CheckedDigest[], places: readonly number[]): Stretch | undefined {
   const isWhole = digests.every((digest, i) => isProven(proven, digest, digests[i - 1]))
   const [first, last] = [digests[0]?.record, digests.at(-1)?.record]
   const previous = first && previousOf(first)
@@ -251,7 +253,10 @@ function stretchOf({ id, ...proven }: Proven, digests: readonly CheckedDigest[])
   if (!isWhole || id.kind !== 'standard' || !first || !previous || !ending) return undefined
   const records = digests.map(({ record }) => record)
   if (records.some(({ bucket, place }) => bucket !== first.bucket || place !== first.place)) return undefined
+  const place = places.indexOf(first.place)
+  if (place === -1) return undefined
   return {
+    place,
     trail: id.trail,
     homeRegion: id.homeRegion,
     digests: records.length,

@@ -22,8 +22,10 @@ export interface SettledDigests extends DaySpan {
   readonly stretches: readonly Stretch[]
 }
 
-/** Digests of one standard chain, each linked to the one before and beginning where that one ends. */
+/** Digests of one standard chain in one place, each linked to the one before and beginning where that one ends. */
 export interface Stretch {
+  /** Which of the places of the account and region: several may stand for one bucket. */
+  readonly place: number
   readonly trail: string
   readonly homeRegion: string
   readonly digests: number

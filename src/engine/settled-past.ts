@@ -161,7 +161,7 @@ export class SettledPast implements ListingListener {
     const without = new Set<SettledDigests>()
     for (const span of this.#stands.digests) {
       for (const stretch of span.stretches) {
-        const record = await stretchRecord(this.#run, stretch)
+        const record = await stretchRecord(this.#run, this.#scope, stretch)
         if (record === undefined) without.add(span)
         else records.push({ span, record })
       }
@@ -264,6 +264,7 @@ export class SettledPast implements ListingListener {
     const days = settleDays({
       chains,
       asked,
+      places: this.#scope.parts.map(({ place }) => place.index),
       start: this.#start,
       before: settledBefore(Math.min(now, askedEnd ?? defaultEnd ?? now)),
       stands: this.#stands,

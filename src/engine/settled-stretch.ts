@@ -10,18 +10,20 @@ import { HOUR } from '../core/coverage.js'
 import { dataToSign } from '../core/data-to-sign.js'
 import { parseObjectKey } from '../core/object-key.js'
 import type { Stretch, StretchKey } from '../core/settled-days.js'
+import type { Scope } from './discover.js'
 import { KEY_MARGIN } from './read-digest.js'
 import type { Run } from './run.js'
 
 export type StretchRecord = Omit<DigestRecord, 'ordinal'>
 
-/** Undefined where its keys are not to be had any more, or it lies in no place of the run. */
-export async function stretchRecord(run: Run, stretch: Stretch): Promise<StretchRecord | undefined> {
+/** Undefined where its keys are not to be had any more, or its place stands for another bucket now. */
+export async function stretchRecord(run: Run, { parts }: Scope, stretch: Stretch): Promise<StretchRecord | undefined> {
   const { last, previous, startTime, digests, families, logFiles } = stretch
   const { bucket, key, endTimeText, sha256, fingerprint, algorithm, previousSignature, signature } = last
   const name = parseObjectKey(key)
-  const place = run.places.all.find((one) => one.bucket === bucket && key.startsWith(`${one.prefix}AWSLogs/`))
-  if (name.kind !== 'digest' || place === undefined || startTime >= name.endTime) return undefined
+  const place = parts[stretch.place]?.place
+  const isThere = place?.bucket === bucket && key.startsWith(`${place.prefix}AWSLogs/`)
+  if (name.kind !== 'digest' || !isThere || startTime >= name.endTime) return undefined
   const keys: KeyCount[] = []
   for (const use of stretch.keys) {
     const found = await keyOf(run, name.region, use)

@@ -106,6 +106,7 @@ const SPAN = { from: isCount, to: isCount, listing: isHash, read: isPair }
 const CHAIN = { trail: isText, homeRegion: isText, logFiles: isCount }
 const isStretch = hasFields({
   ...CHAIN,
+  place: isCount,
   digests: isCount,
   bytes: isCount,
   families: isTexts,

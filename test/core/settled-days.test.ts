@@ -2,7 +2,7 @@
 import t from 'tap'
 import { foldMonths, joinClaimants } from '../../src/core/fold-days.js'
 import type { SettledDays, SettledDigests, SettledLogFiles, Stretch } from '../../src/core/settled-days.js'
-import { settledAfter, settledChange } from '../../src/state/settled-records.js'
+import { isChange, settledAfter, settledChange } from '../../src/state/settled-records.js'
 
 const at = (day: string): number => Date.parse(`2026-${day}T00:00:00Z`)
 const short = (day: number): string => new Date(day).toISOString().slice(5, 10)
@@ -13,6 +13,7 @@ function stretch(day: string, trail = 'main', before?: string): Stretch {
   const name = (end: string): string => `AWSLogs/${trail}/${end}`
   const previous = before ?? short(at(day) - 86_400_000)
   return {
+    place: 0,
     trail,
     homeRegion: 'us-east-1',
     digests: 2,
@@ -121,10 +122,13 @@ t.test('a span adds up its days, and ties the first to the last', async (t) => {
   t.equal(files?.claimants.length, 3)
 })
 
-t.test('digests that do not follow one another, and other chains, stay stretches of their own', async (t) => {
+t.test('digests that do not follow one another, other chains, buckets and places, stay stretches of their own', async (t) => {
   const apart = [digests('02-01'), digests('02-02', [stretch('02-02', 'main', '01-20')])]
   const other = [digests('02-01'), digests('02-02', [stretch('02-02'), stretch('02-02', 'other')])]
-  for (const given of [apart, other]) {
+  const moved = stretch('02-02')
+  const bucket = [digests('02-01'), digests('02-02', [{ ...moved, last: { ...moved.last, bucket: 'another' } }])]
+  const place = [digests('02-01'), digests('02-02', [{ ...moved, place: 1 }])]
+  for (const given of [apart, other, bucket, place]) {
     const [span] = foldMonths({ digests: given, logFiles: [] }, at('01-10'), at('04-10')).digests
     t.equal(span?.stretches.length, 2)
   }
@@ -148,13 +152,13 @@ t.test('what digests of a day list on several days is one hash, of one day its o
 t.test('a run says what it settled, and what of it is settled no more', async (t) => {
   const scope = { name: 'a', digestFolders: [], logFolders: [] }
   const before = days('02-01', '02-02', '02-03')
-  t.equal(settledChange(2, scope, before, before), undefined)
+  t.notOk(isChange(settledChange(2, scope, before, before)))
   const first = settledChange(1, scope, { digests: [], logFiles: [] }, before)
   const folded = foldMonths(before, at('01-10'), at('04-10'))
   const second = settledChange(2, scope, before, folded)
   const third = settledChange(3, scope, folded, { digests: [], logFiles: folded.logFiles })
-  const records = [first, second, third].flatMap((record) => record ?? [])
-  t.equal(records.length, 3)
+  const records = [first, second, third]
+  t.ok(records.every(isChange))
   t.same(settledAfter(records.slice(0, 1)), before)
   t.same(settledAfter(records.slice(0, 2)), folded)
   t.same(settledAfter(records), { digests: [], logFiles: folded.logFiles })
