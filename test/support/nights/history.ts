@@ -183,8 +183,15 @@ class History {
     return changed
   }
 
+  get #bucket(): string {
+    return this.#setup.copied === undefined ? BUCKET : 'copy'
+  }
+
   #open(): Promise<FaultyStore> {
-    return faultyStore({ bucket: BUCKET, objects: this.#setup.store.objects, publicKeys: {}, pageSize: 200 })
+    const { store, copied } = this.#setup
+    const objects =
+      copied === undefined ? store.objects : new Map([...store.objects].map(([key, object]) => [copied(key), object] as const))
+    return faultyStore({ bucket: this.#bucket, objects, publicKeys: {}, pageSize: 200 })
   }
 
   async #withState(night: Night, store: FaultyStore, stop?: Stop): Promise<Told> {
@@ -220,10 +227,10 @@ class History {
     store.misbehave((call, count, asked) => {
       if (stop?.how === 'requests' && ++requests >= stop.after) aborted.abort()
       if (call === 'list' || call === 'folders') listed.add(asked)
-      return faults(call, count, asked)
+      return faults(call, count, call === 'list' || call === 'folders' ? asked : asked.replace(/^(one|two)\//, ''))
     })
     const options = { endpointUrl: store.url, retryDelay: 1, maxAttempts: 3 }
-    const source = await s3Source(`s3://${BUCKET}`, options)
+    const source = await s3Source(`s3://${this.#bucket}`, options)
     const listener = new Listener()
     try {
       for await (const result of verifyTrail({

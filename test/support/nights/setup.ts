@@ -2,7 +2,7 @@
 import type { Random } from '../../../fixtures/random.js'
 import { HOUR, MINUTE } from '../../../fixtures/trail.js'
 import { type Expectations, parseExpectations } from '../../../src/index.js'
-import { Chain, type ChainOptions, DAY, DatedStore } from './growing-bucket.js'
+import { BUCKET, Chain, type ChainOptions, DAY, DatedStore } from './growing-bucket.js'
 
 export interface Setup {
   readonly store: DatedStore
@@ -17,7 +17,10 @@ export interface Setup {
     readonly trails?: readonly string[]
     readonly accountIds?: readonly string[]
     readonly unvalidatedTrails?: boolean
+    readonly originalPlace?: { readonly bucket: string; readonly prefix: string }
   }
+  /** Where each object lies in the bucket that is read, where that is a copy, in two parts. */
+  readonly copied: ((key: string) => string) | undefined
   readonly concurrency: number
   readonly key: Uint8Array | undefined
   /** Of a digest, in ms. */
@@ -76,7 +79,10 @@ export function setUp(random: Random): Setup {
   if (chance(3)) all.push({ ...base, ...later, trail: 'data-events', until: chance(2) ? within() : base.until, moves: undefined })
   const elsewhere = random.pick([{ region: 'eu-west-1' }, { accountId: '444455556666' }, null, null, null])
   if (elsewhere !== null) all.push({ ...base, ...later, ...elsewhere })
+  const [how, split] = random.pick(Object.entries(SPLITS))
+  const isCopied = base.moves === undefined && chance(6)
   const asked = {
+    ...(isCopied && { originalPlace: { bucket: BUCKET, prefix: base.prefix } }),
     ...(chance(2) && { startTime: new Date(chance(2) ? start : within()) }),
     ...(chance(8) && { endTime: new Date(end + random.below(20) * HOUR - DAY * 2) }),
     ...(chance(10) && { trails: ['management-events'] }),
@@ -89,7 +95,7 @@ export function setUp(random: Random): Setup {
   const [changes, troubles] = [random.pick([0, 1, 2, 2, 4]), random.pick([0, 2, 4])]
   const [length, step] = [minutes * MINUTE, random.pick([1, 2, 4, 10])]
   const chains = all.map((options) => new Chain(store, options))
-  const about = `${days} days of ${all.map(({ trail, region, logs, prefix }) => `${prefix}/${trail}/${region}/${logs}`).join(' and ')}, ${minutes} minutes each; ${JSON.stringify(range)}`
+  const about = `${isCopied ? `a copy in two parts, by ${how}: ` : ''}${days} days of ${all.map(({ trail, region, logs, prefix }) => `${prefix}/${trail}/${region}/${logs}`).join(' and ')}, ${minutes} minutes each; ${JSON.stringify(range)}`
   return {
     store,
     chains,
@@ -98,12 +104,22 @@ export function setUp(random: Random): Setup {
     length,
     step,
     asked: range,
+    copied: isCopied ? (key) => `${split.test(key) ? 'one' : 'two'}/${key}` : undefined,
     concurrency: random.pick([1, 4, 32]),
     key,
     changes,
     troubles,
     about,
   }
+}
+
+/** By what the parts of a copy are told apart. */
+const SPLITS: Readonly<Record<string, RegExp>> = {
+  trails: /_data-events_/,
+  digests: /CloudTrail-Digest/,
+  days: /\/\d\d[02468]?[02468]\/[^/]*$/,
+  accounts: /444455556666|eu-west-1/,
+  objects: /[a-m0-4]\.json\.gz$/,
 }
 
 /** They may be others each night. */
