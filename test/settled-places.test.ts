@@ -159,3 +159,28 @@ for (const { name, original, buckets, into, grow, nights, plant, options } of CA
     t.same(last?.codes, ['LOG_FILE_UNLISTED'])
   })
 }
+
+t.test('with backfill digests only, the gap ends where it ends without a state, though one old day is read again', async (t) => {
+  const original = new ObjectStore()
+  const trail = new Trail({ store: original, bucket: 'original', start: '2026-03-01T00:00:00Z', backfill: true })
+  trail.start(0, { minutes: 60 })
+  for (let part = 0; part < 56; part++) trail.digest({ minutes: 360, logs: [25, 55] })
+  const objects = new Map<string, PutObject>()
+  const modified = Date.parse('2026-03-20T00:00:00Z')
+  for (const [key, object] of original.bucket('original')) objects.set(key, { ...object, modified })
+  const buckets: Buckets = new Map([['original', objects]])
+  const old = trail.logs.find(({ key }) => key.includes('/2026/03/05/'))?.key ?? ''
+  const asked = { startTime: '2026-02-28' }
+  const path = join(folder, 'backfill')
+  for (const night of ['2026-03-24T03:10:00Z', '2026-03-25T03:10:00Z', '2026-03-26T03:10:00Z', '2026-03-27T03:10:00Z']) {
+    const now = new Date(night)
+    if (night.startsWith('2026-03-26')) objects.set(old, { ...(objects.get(old) as PutObject), modified: now.getTime() })
+    const state = await StateFile.open({ path, binding: {}, asOf: now })
+    const kept = await told(buckets, { ...asked, now, state })
+    await state.end(null)
+    await state.close()
+    const fresh = await told(buckets, { ...asked, now })
+    t.equal(difference(kept, fresh), undefined, night)
+    t.same(fresh.codes, ['COVERAGE_GAP'])
+  }
+})

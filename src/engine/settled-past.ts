@@ -198,7 +198,8 @@ export class SettledPast implements ListingListener {
     const against = new Set(ranges.flatMap(([chain, range]) => daysAgainst(chain, range)))
     const known = ranges.filter(([{ id, digests }]) => id.kind === 'standard' && digests.some(({ vouches }) => vouches))
     const starts = known.map(([, { start }]) => start)
-    this.#start = this.#run.range.askedStart ?? Math.min(...starts)
+    // Without a known chain the gap's hours are those of all log files: all are looked at.
+    this.#start = known.length === 0 ? Number.POSITIVE_INFINITY : (this.#run.range.askedStart ?? Math.min(...starts))
     const claims = claimsOf(chains)
     return this.#keep({
       digests: (span) => ![...against].some((day) => isWithin(span, day)),
