@@ -1,4 +1,4 @@
-/** Settled days of an account and region whose digests lie in several places: what each place tells of what lies in it stays its own. */
+/** Settled days where more than one standard chain in one place is at stake: several places that stand for one bucket, moves, and none. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -172,10 +172,6 @@ export class StateFile implements RunState {
     }
   }
 
-  #linesOf({ name }: StateScope): readonly KeptLine[] {
-    return this.#known.settled.get(nameOf({ kind: 'scope', name })) ?? []
-  }
-
   settle(scope: StateScope, days: SettledDays, stands: SettledDays): void {
     const before = this.#settled.get(scope.name) ?? NOTHING_SETTLED
     this.#settled.delete(scope.name)
@@ -235,6 +231,10 @@ export class StateFile implements RunState {
     const { path, key } = this.#options
     const { journal } = await readCompacted(path, key, new Set(this.#known.unasked()))
     await journal.close()
+  }
+
+  #linesOf({ name }: StateScope): readonly KeptLine[] {
+    return this.#known.settled.get(nameOf({ kind: 'scope', name })) ?? []
   }
 
   #append(record: StateRecord): void {
