@@ -76,7 +76,8 @@ export async function* runScope(run: Run, share: ScopeShare): AsyncGenerator<rea
   const ahead = logFoldersAhead(run, scope, months)
   const past = await SettledPast.open(run, scope, months === undefined, ahead)
   try {
-    yield* scopeResults(run, share, past, ahead)
+    // An empty page would take a full one's room among those that wait for their turn, and stop the work ahead.
+    for await (const page of scopeResults(run, share, past, ahead)) if (page.length > 0) yield page
   } finally {
     past?.letGo()
   }

@@ -808,6 +808,25 @@ t.test('no more than concurrency objects are read at once', async (t) => {
   }
 })
 
+t.test('no account and region waits for another one to be told', async (t) => {
+  const world = hours(2)
+  const others = Array.from({ length: 10 }, (_, n) => `4444555566${60 + n}`)
+  for (const accountId of others) world.also({ accountId, start: START }, 2)
+  const unread = new Set(others)
+  const allRead = new AbortController()
+  let left: string[] | undefined
+  const before = async (key: string): Promise<void> => {
+    if (!key.endsWith('.gz') || key.includes('Digest')) return
+    if (unread.delete(key.split('/')[1] ?? '') && unread.size === 0) allRead.abort()
+    if (!key.includes('111122223333')) return
+    await wait(10_000, undefined, { signal: allRead.signal }).catch(() => undefined)
+    left ??= [...unread]
+  }
+  const run = await verify(troubled(live(world.store), { before }), { endTime: '2026-03-14T10:00:00Z' })
+  t.equal(run.verdict, 'valid', 'all is read')
+  t.strictSame(left, [], 'while the first one waits for a log file, those of all others are read')
+})
+
 /** A trail in two accounts and three regions with something of everything wrong. */
 function eventful(): World {
   const world = new World(0, { start: START })
