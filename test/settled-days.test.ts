@@ -2,6 +2,7 @@
 import { copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import t from 'tap'
 import { generate } from '../bench/generated-source.js'
 import type { CarriedOverResult } from '../src/core/results.js'
@@ -115,6 +116,19 @@ const put = (key: string, change: Partial<PutObject>): void => {
 const logFile = (day: string): string => keysOf('/CloudTrail/', day)[5] ?? ''
 const digest = (day: string, at = 5): string => keysOf('/CloudTrail-Digest/', day).at(at) ?? ''
 const nothing = Buffer.from('nothing')
+/** What nobody signed: the log files of so many days, none of which is there. */
+function plantDigest(days: number): void {
+  const key = digest('2026/03/04').replace('management-events', 'planted')
+  const body = JSON.parse(gunzipSync(objects.get(digest('2026/03/04'))?.bytes ?? '').toString())
+  const [log] = body.logFiles
+  const logFiles = Array.from({ length: days }, (_, n) => {
+    const day = new Date(Date.parse('2026-01-15') + n * 24 * 3_600_000).toISOString().slice(0, 10)
+    const planted = log.s3Object.replace('2026/03/04', day.replaceAll('-', '/')).replace('20260304', day.replaceAll('-', ''))
+    return { ...log, s3Object: planted.replace(/.{8}\.json/, 'PLANTED0.json') }
+  })
+  const bytes = gzipSync(JSON.stringify({ ...body, digestS3Object: key, logFiles }))
+  objects.set(key, { bytes, modified: SINCE })
+}
 /** February is one entry: all of it is read. */
 const MONTH = 28 * 24
 
@@ -265,6 +279,18 @@ const CASES: readonly Case[] = [
     change: () => objects.set(`${digest('2026/01/20')}.txt`, { bytes: nothing, modified: SINCE }),
     codes: ['DIGEST_OUT_OF_CHAIN'],
     again: 24,
+  },
+  {
+    name: 'a digest that nobody signed lists its log files',
+    change: () => plantDigest(1),
+    codes: ['DIGEST_SIGNATURE_MISSING', 'LOG_FILE_CLAIM_UNTRUSTED'],
+    again: 48,
+  },
+  {
+    name: 'a digest that nobody signed lists log files of more days than CloudTrail puts into one',
+    change: () => plantDigest(32),
+    codes: ['DIGEST_SIGNATURE_MISSING', 'LOG_FILE_CLAIM_UNTRUSTED'],
+    again: DIGESTS - OPEN,
   },
   { name: 'all is to be read again', change: () => undefined, codes: [], again: DIGESTS - OPEN, asked: { recheck: 1 } },
 ]

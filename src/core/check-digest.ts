@@ -74,8 +74,8 @@ export interface DigestRecord {
   readonly ordinal: number
   /** Families of log files that it lists. */
   readonly families: ReadonlySet<string>
-  /** The days in whose folders its log files lie. */
-  readonly logDays: ReadonlySet<number>
+  /** The days in whose folders its log files lie; `many` of more than CloudTrail puts into one digest: anybody may have written it. */
+  readonly logDays: ReadonlySet<number> | 'many'
   /** It lists what is no log file of its own account, region, bucket and prefix. */
   readonly listsElsewhere: boolean
   /** With a state: the number of the run that read it, as exactly what is listed. */

@@ -139,14 +139,15 @@ function listingChain({ chain: { id } }: JudgedChain, logFiles: number): Listing
 export interface Claims {
   /** By the day of the log files, then by that of the digests: these, by name and hash. */
   readonly byDay: ReadonlyMap<number, ReadonlyMap<number, readonly string[]>>
-  /** Days of which a digest lists something that is not proven, or that lists other things too. */
-  readonly doubtful: ReadonlySet<number>
+  /** Days of which a digest lists something that is not proven, or that lists other things too; `all` where one lists too many to tell. */
+  readonly doubtful: ReadonlySet<number> | 'all'
 }
 
 export function claimsOf(chains: readonly CheckedChain[]): Claims {
   const byDay = new Map<number, Map<number, string[]>>()
   const doubtful = new Set<number>()
   for (const { record, vouches } of chains.flatMap(({ digests }) => digests)) {
+    if (record.logDays === 'many') return { byDay, doubtful: 'all' }
     for (const day of record.logDays) {
       if (!vouches || record.listsElsewhere || record.facts.kind !== 'content') doubtful.add(day)
       else addName(byDay, day, dayOf(record.name.endTime), `${record.bucket}/${record.key} ${record.facts.sha256}\n`)
@@ -165,7 +166,7 @@ function addName(byDay: Map<number, Map<number, string[]>>, logDay: number, dige
 
 /** Undefined where they are doubtful. */
 function claimantsOf(day: number, { byDay, doubtful }: Claims): SettledLogFiles['claimants'] | undefined {
-  if (doubtful.has(day)) return undefined
+  if (doubtful === 'all' || doubtful.has(day)) return undefined
   return [...(byDay.get(day) ?? [])].sort(([a], [b]) => a - b).map(([digestDay, names]) => [digestDay, hashOf(names)])
 }
 
@@ -209,14 +210,26 @@ function newDigests(
   for (const [day, parts] of days) {
     const there = listed.digests(day)
     const records = parts.flatMap(({ digests }) => digests.map(({ record }) => record))
-    const lists = rangeOf(records.flatMap(({ logDays }) => [...logDays]))
-    if (there?.objects !== records.length || !areSettled(lists, logFiles)) continue
+    const logDays = logDaysOf(records)
+    if (logDays === undefined || there?.objects !== records.length) continue
+    const lists = rangeOf(logDays)
+    if (!areSettled(lists, logFiles)) continue
     const stretches = parts.map(({ proven, digests }) => stretchOf(proven, digests, places))
     if (stretches.some((stretch) => stretch === undefined)) continue
     const runs = rangeOf(records.map(({ kept }) => kept?.run ?? 0))
     settled.push({ from: day, to: day, listing: there.listing, read: runs, lists, stretches: stretches as Stretch[] })
   }
   return settled
+}
+
+/** Undefined where it cannot be told. */
+function logDaysOf(records: readonly DigestRecord[]): number[] | undefined {
+  const days: number[] = []
+  for (const { logDays } of records) {
+    if (logDays === 'many') return undefined
+    days.push(...logDays)
+  }
+  return days
 }
 
 /** Whether the log files of all these days are. */

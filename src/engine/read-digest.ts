@@ -198,6 +198,9 @@ export class DigestReader {
   }
 }
 
+/** An hour's log files lie in the folders of a day or two; those of a backfill digest in some more. */
+const MOST_LOG_DAYS = 31
+
 /** Where the log files lie that it lists: most lie in the folder of the one before. */
 function whereListed(
   logFiles: readonly LogFileClaim[],
@@ -215,10 +218,11 @@ function whereListed(
     const family = at === -1 ? '' : s3Object.slice(at + 1, s3Object.indexOf('/', at + 1))
     if (isLogFileFamily(family)) families.add(family)
     const name = parseObjectKey(s3Object)
-    if ((name.kind === 'log-file' || name.kind === 'foreign') && name.day !== null) logDays.add(name.day)
+    const isDated = (name.kind === 'log-file' || name.kind === 'foreign') && name.day !== null
+    if (isDated && logDays.size <= MOST_LOG_DAYS) logDays.add(name.day)
     listsElsewhere ||= isOther || !isOwn(name, digest.name)
   }
-  return { families, logDays, listsElsewhere }
+  return { families, logDays: logDays.size > MOST_LOG_DAYS ? 'many' : logDays, listsElsewhere }
 }
 
 function isOwn(name: ObjectKey, { prefix, organizationId, accountId, region }: DigestKey): boolean {
