@@ -69,16 +69,17 @@ interface Asked {
   readonly range?: Range
   readonly recheck?: number
   readonly shard?: ShardRequest
+  readonly now?: Date
 }
 
 /** `path`: of the state, where there is one. */
 async function run(
   path?: string,
-  { publicKeys = given, range = { startTime, endTime }, recheck, shard }: Asked = {},
+  { publicKeys = given, range = { startTime, endTime }, recheck, shard, now = NOW }: Asked = {},
 ): Promise<Told> {
   const store = await faultyStore({ bucket, objects, publicKeys: {} })
   const s3 = await s3Source(`s3://${bucket}`, { endpointUrl: store.url, retryDelay: 1 })
-  const state = path === undefined ? undefined : await StateFile.open({ path, binding: {}, asOf: NOW, recheck })
+  const state = path === undefined ? undefined : await StateFile.open({ path, binding: {}, asOf: now, recheck })
   const found: (Finding | Gap)[] = []
   let summary: Summary | undefined
   let carriedOver: CarriedOverResult | undefined
@@ -86,7 +87,7 @@ async function run(
     sources: [s3],
     publicKeys,
     ...range,
-    now: NOW,
+    now,
     workers: 0,
     ...(state && { state }),
     ...(shard && { shard }),
@@ -162,6 +163,19 @@ t.test('whatever is asked, what is settled is not read again', async (t) => {
     t.same(again.said, once.said)
     t.ok((again.carriedOver?.digests ?? 0) > 30 * 24, `${again.carriedOver?.digests}`)
     t.ok(again.reads <= SURVEYED, JSON.stringify(range))
+  }
+})
+
+t.test('what lies after the range is not carried over', async (t) => {
+  for (const at of ['2026-02-20T00:00:00Z', '2026-01-11T12:00:00Z', '2026-01-10T00:00:00Z']) {
+    const path = join(folder, 'earlier')
+    copyFileSync(first, path)
+    const [night, fresh] = [
+      await run(path, { range: {}, now: new Date(at) }),
+      await run(undefined, { range: {}, now: new Date(at) }),
+    ]
+    t.same(night.said, fresh.said, at)
+    t.same((await run(path)).said, whole.said, 'and later all is')
   }
 })
 

@@ -201,10 +201,17 @@ export class SettledPast implements ListingListener {
     // Without a known chain the gap's hours are those of all log files: all are looked at.
     this.#start = known.length === 0 ? Number.POSITIVE_INFINITY : (this.#run.range.askedStart ?? Math.min(...starts))
     const claims = claimsOf(chains)
+    const isJudged = ({ from, to }: DaySpan): boolean => from >= this.#start && to < this.#before
     return this.#keep({
       digests: (span) => ![...against].some((day) => isWithin(span, day)),
-      logFiles: (span) => span.from >= this.#start && areAsClaimed(span, claims, (day) => this.hasDigests(day)),
+      logFiles: (span) => isJudged(span) && areAsClaimed(span, claims, (day) => this.hasDigests(day)),
     })
+  }
+
+  /** Days before this one may be settled. */
+  get #before(): number {
+    const { askedEnd, defaultEnd, now } = this.#run.range
+    return settledBefore(Math.min(now, askedEnd ?? defaultEnd ?? now))
   }
 
   /** Returns whether anything does not stand any more. Digests stand only while all log files that they list do. */
@@ -261,13 +268,12 @@ export class SettledPast implements ListingListener {
 
   /** Settles what can be, once all was judged. */
   settle(chains: readonly JudgedChain[], asked: ReadonlySet<JudgedChain>): void {
-    const { askedEnd, defaultEnd, now } = this.#run.range
     const days = settleDays({
       chains,
       asked,
       places: this.#scope.parts.map(({ place }) => place.index),
       start: this.#start,
-      before: settledBefore(Math.min(now, askedEnd ?? defaultEnd ?? now)),
+      before: this.#before,
       stands: this.#stands,
       logFileDays: this.#logFileDays,
       listed: { digests: (day) => this.#digestsListed.of(day), logFiles: (day) => this.#logFilesListed.of(day) },
