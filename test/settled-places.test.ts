@@ -1,5 +1,6 @@
 /** Settled days where more than one standard chain in one place is at stake: several places that stand for one bucket, moves, and none. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -127,6 +128,51 @@ const CASES: readonly Case[] = [
   ),
 ]
 
+/** Writes a state without a key anew, all of its hashes too: every stretch lies in the other place. */
+function exchangePlaces(path: string): void {
+  let chain = '0'.repeat(64)
+  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean)
+  const edited = lines.map((line) => {
+    const text = JSON.stringify(JSON.parse(line).record).replace(/"place":([01])/g, (_, place) => `"place":${1 - place}`)
+    chain = createHash('sha256').update(`${chain}\n${text}`).digest('hex')
+    return `{"chain":"${chain}","record":${text}}\n`
+  })
+  writeFileSync(path, edited.join(''))
+}
+
+t.test('a state that was edited to say that its digests lie in another place is as none', async (t) => {
+  const { original, buckets, into, grow, nights, plant, options } = replicas()
+  const path = join(folder, 'edited')
+  const codes: unknown[] = []
+  for (const [i, night] of nights.entries()) {
+    const now = Date.parse(night)
+    grow(now, i === nights.length - 1)
+    copyWritten(original, buckets, into, now)
+    if (i === nights.length - 1) {
+      const [bucket, key] = plant(now)
+      buckets.get(bucket)?.set(key, { bytes: FORGED, modified: now })
+      exchangePlaces(path)
+    }
+    const asked = { now: new Date(now), ...options(now) }
+    const state = await StateFile.open({ path, binding: {}, asOf: new Date(now) })
+    const kept = await told(buckets, { ...asked, state })
+    await state.end(null)
+    await state.close()
+    t.equal(difference(kept, await told(buckets, asked)), undefined, night)
+    codes.push(kept.codes)
+  }
+  t.same(codes, [[], [], ['LOG_FILE_UNLISTED']])
+})
+
+/** What CloudTrail wrote, an hour ago. */
+function copyWritten(original: ObjectStore, buckets: Buckets, into: Case['into'], now: number): void {
+  for (const [bucket, objects] of original.buckets)
+    for (const [key, { bytes, metadata }] of objects) {
+      const copies = buckets.get(into(bucket, key))
+      if (copies?.has(key) === false) copies.set(key, { bytes, metadata, modified: now - HOUR })
+    }
+}
+
 for (const { name, original, buckets, into, grow, nights, plant, options } of CASES) {
   t.test(`what is planted is found with a state as without: ${name}`, async (t) => {
     const path = join(folder, `state-${CASES.findIndex((one) => one.name === name)}`)
@@ -136,11 +182,7 @@ for (const { name, original, buckets, into, grow, nights, plant, options } of CA
       const now = Date.parse(night)
       const isLast = night === nights.at(-1)
       grow(now, isLast)
-      for (const [bucket, objects] of original.buckets)
-        for (const [key, { bytes, metadata }] of objects) {
-          const copies = buckets.get(into(bucket, key))
-          if (copies?.has(key) === false) copies.set(key, { bytes, metadata, modified: now - HOUR })
-        }
+      copyWritten(original, buckets, into, now)
       if (isLast) {
         const [bucket, key] = plant(now)
         buckets.get(bucket)?.set(key, { bytes: FORGED, modified: now })

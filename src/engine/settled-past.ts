@@ -20,7 +20,14 @@ import {
   settleDays,
   settledBefore,
 } from '../core/settle-days.js'
-import { type DaySpan, isWithin, type SettledDays, type SettledDigests, type SettledLogFiles } from '../core/settled-days.js'
+import {
+  type DaySpan,
+  isWithin,
+  type SettledDays,
+  type SettledDigests,
+  type SettledLogFiles,
+  type Stretch,
+} from '../core/settled-days.js'
 import type { Claim } from './claim-spool.js'
 import type { Days } from './day-listing.js'
 import type { DigestListing } from './digest-listing.js'
@@ -28,6 +35,7 @@ import type { Scope, ScopePart } from './discover.js'
 import type { JudgedLogFile } from './judged-log-file.js'
 import { ListedDays } from './listed-days.js'
 import { type Listed, type ListingListener, type LogFoldersAhead, listLogFiles, logDays } from './log-listing.js'
+import type { Place } from './places.js'
 import type { Run } from './run.js'
 import type { RunState, StateScope } from './run-state.js'
 import { type StretchRecord, stretchRecord } from './settled-stretch.js'
@@ -161,7 +169,8 @@ export class SettledPast implements ListingListener {
     const without = new Set<SettledDigests>()
     for (const span of this.#stands.digests) {
       for (const stretch of span.stretches) {
-        const record = await stretchRecord(this.#run, this.#scope, stretch)
+        const isThere = isListed(listing, this.#scope.parts[stretch.place]?.place, stretch)
+        const record = isThere ? await stretchRecord(this.#run, this.#scope, stretch) : undefined
         if (record === undefined) without.add(span)
         else records.push({ span, record })
       }
@@ -280,6 +289,17 @@ export class SettledPast implements ListingListener {
     })
     this.#state.settle(this.#name, days, this.#stands)
   }
+}
+
+/** Whether the last digest of a stretch lies where the state says: the place, unlike the rest, is in no signature. */
+function isListed({ byChain }: DigestListing, place: Place | undefined, { last: { key } }: Stretch): boolean {
+  const name = parseObjectKey(key)
+  if (name.kind !== 'digest') return false
+  return [...byChain.values()].some((digests) =>
+    digests.some(
+      (digest) => digest.name.endTime === name.endTime && digest.place === place && place.original(digest.entry.key) === key,
+    ),
+  )
 }
 
 /** Days of which what was read says that they are not as they were: what lies in a settled day was not read. */
