@@ -8,7 +8,7 @@ import { type Digest, parseDigest } from '../core/digest.js'
 import { isInflatedName, keyOfName, parseObjectKey } from '../core/object-key.js'
 import { VerifyTrailError } from '../errors.js'
 import type { ListedObject, ReadAnswer, ReadOptions, Source, UnlistedPart } from '../sources/source.js'
-import { inflateOne } from './gzip.js'
+import { inflateBytes } from './measure.js'
 import { readWhole, type WholeAnswer } from './whole-body.js'
 
 const MAX_DIGEST_BYTES = 64 * 1024 * 1024
@@ -43,7 +43,7 @@ async function readDigest(source: Source, file: string, signal: AbortSignal): Pr
 
 function parse(answer: WholeAnswer): Digest | undefined {
   if (answer.kind !== 'object' || answer.bytes === undefined) return undefined
-  const inflated = inflateOne(answer.bytes, MAX_DIGEST_BYTES)
+  const inflated = inflateBytes(answer.bytes, MAX_DIGEST_BYTES)
   if (inflated.kind !== 'inflated' && inflated.kind !== 'plain') return undefined
   const parsed = parseDigest(inflated.kind === 'plain' ? answer.bytes : inflated.bytes)
   return parsed.ok ? parsed.digest : undefined

@@ -15,8 +15,9 @@ import type { OpenHours } from '../core/open-hours.js'
 import type { Claim } from './claim-spool.js'
 import { walkDigests } from './digest-walk.js'
 import type { Scope } from './discover.js'
-import { inflateOne, sha256Hex } from './gzip.js'
+import { sha256Hex } from './gzip.js'
 import { mapInOrder } from './in-order.js'
+import { inflateBytes } from './measure.js'
 import { ProgressMeter } from './progress.js'
 import type { GapExplainer, Run } from './run.js'
 import { readWhole } from './whole-body.js'
@@ -194,7 +195,7 @@ async function readEvents(run: Run, claim: Claim): Promise<{ events: readonly Pr
 }
 
 function inflate(stored: Uint8Array): Uint8Array | undefined {
-  const inflated = inflateOne(stored, LOG_FILE_BYTES)
+  const inflated = inflateBytes(stored, LOG_FILE_BYTES)
   if (inflated.kind === 'plain') return stored
   return inflated.kind === 'inflated' ? inflated.bytes : undefined
 }

@@ -1,6 +1,7 @@
 /**
- * The fast way to measure: zlib's own handle, called directly and used again and again, inflates into one window that all
- * streams of a thread share. Every verdict is the same as in `gzip.ts`, whose reading of header, trailer and tail it uses.
+ * The fast way to measure. A small file that is as it should be is inflated at once, by WebAssembly. Any other is by zlib's own
+ * handle, called directly and used again and again. Both inflate into one window that all streams of a thread share. Every
+ * verdict is the same as in `gzip.ts`, whose reading of header, trailer and tail it uses.
  *
  * All use of what Node does not document is in this file: `_handle` and its `reset`, `writeSync` and `onerror`, and
  * `_writeState`. It is tested once, at first use, against the careful way; where anything differs it is not used.
@@ -13,12 +14,14 @@ import {
   crc32,
   damaged,
   HeaderReader,
+  type Inflated,
   type Measurer,
   measureCarefully,
   sha256Hex,
   storedLimit,
   TrailerReader,
 } from './gzip.js'
+import { InflateAssembly } from './inflate-assembly.js'
 
 /** Large enough that calls cost nothing beside the work, small enough to stay in a core's cache while three readers pass. */
 const WINDOW_BYTES = 256 * 1024
@@ -90,13 +93,13 @@ export class RawInflater {
 
 /** What a thread needs once: the window, and handles that wait for their next member. */
 export class Workshop {
+  readonly assembly: InflateAssembly | undefined
   readonly window: Uint8Array
-  readonly #fold: Fold | undefined
   readonly #free: RawInflater[] = []
 
-  constructor(fold: Fold | undefined) {
-    this.#fold = fold
-    this.window = fold ? fold.window : new Uint8Array(WINDOW_BYTES)
+  constructor(assembly: InflateAssembly | undefined) {
+    this.assembly = assembly
+    this.window = assembly ? assembly.window.subarray(0, WINDOW_BYTES) : new Uint8Array(WINDOW_BYTES)
     this.#free.push(new RawInflater())
   }
 
@@ -112,23 +115,37 @@ export class Workshop {
 
   /** CRC-32 of the window's first bytes. They are not the same afterwards. */
   consumeCrc(bytes: Uint8Array, value: number): number {
-    return this.#fold ? this.#fold.crc32(bytes.length, value) : crc32(bytes, value)
+    return this.assembly ? this.assembly.consumeCrc(bytes.length, value) : crc32(bytes, value)
   }
 }
 
 let workshop: Workshop | null | undefined
 
+function workshopHere(): Workshop | null {
+  if (workshop === undefined) workshop = openWorkshop('with assembly') ?? openWorkshop('zlib alone')
+  return workshop
+}
+
 /** A measurer for one gzip member; null where Node's internals are not what they were. */
 export function openFastMeasurer(limit: number): FastMeasurer | null {
-  if (workshop === undefined) workshop = openWorkshop('folded') ?? openWorkshop('by zlib')
+  const workshop = workshopHere()
   return workshop && new FastMeasurer(workshop, limit)
+}
+
+/** What a small file's one member inflates to, where all is as it should be. Undefined: nothing is said of it. */
+export function inflateFast(file: Uint8Array, limit: number): Inflated | undefined {
+  const assembly = workshopHere()?.assembly
+  const trailer = assembly?.inflateMember(file, limit)
+  if (assembly === undefined || trailer === undefined) return undefined
+  const bytes = assembly.window.slice(0, trailer.length)
+  return assembly.consumeCrc(trailer.length, 0) === trailer.crc ? { kind: 'inflated', bytes, trailing: null } : undefined
 }
 
 export class FastMeasurer implements Measurer {
   bytesInflated = 0
   readonly #workshop: Workshop
   readonly #limit: number
-  readonly #trailer = new TrailerReader()
+  #trailer = new TrailerReader()
   #inflater: RawInflater | undefined
   #header: HeaderReader | undefined
   #state: 'header' | 'data' | 'ended' | 'bad header' | 'bad deflate data' | 'too-large' = 'header'
@@ -140,10 +157,10 @@ export class FastMeasurer implements Measurer {
   constructor(workshop: Workshop, limit: number) {
     this.#workshop = workshop
     this.#limit = limit
-    this.#inflater = workshop.takeInflater()
   }
 
   add(block: Uint8Array): boolean {
+    if (this.#bytesRead === 0 && block.length < BLOCK_BYTES && this.addWhole(block)) return true
     this.#bytesRead += block.length
     let at = 0
     if (this.#state === 'header') at = this.#readHeader(block)
@@ -166,6 +183,22 @@ export class FastMeasurer implements Measurer {
   release(): void {
     if (this.#inflater) this.#workshop.giveBack(this.#inflater)
     this.#inflater = undefined
+  }
+
+  /** A whole file at once, if it is as it should be. Else nothing was done. */
+  addWhole(file: Uint8Array): boolean {
+    const { assembly } = this.#workshop
+    const trailer = assembly?.inflateMember(file, this.#limit)
+    if (assembly === undefined || trailer === undefined) return false
+    const sha256 = sha256Hex(assembly.window.subarray(0, trailer.length))
+    if (assembly.consumeCrc(trailer.length, 0) !== trailer.crc) return false
+    this.#trailer = trailer
+    this.#sha256 = sha256
+    this.#crc = trailer.crc
+    this.bytesInflated = trailer.length
+    this.#state = 'ended'
+    this.#bytesRead = file.length
+    return true
   }
 
   #damage(): Damage | null {
@@ -198,8 +231,8 @@ export class FastMeasurer implements Measurer {
   /** Inflates and sums up what it can; nothing stays in the window. Answers where it stopped. */
   #inflate(block: Uint8Array, start: number): number {
     const { window } = this.#workshop
+    this.#inflater ??= this.#workshop.takeInflater()
     const inflater = this.#inflater
-    if (!inflater) throw new Error('a released measurer was used')
     for (let at = start; ; ) {
       // One byte beyond the limit tells that it is passed.
       const room = Math.min(WINDOW_BYTES, this.#limit - this.bytesInflated + 1)
@@ -240,10 +273,7 @@ export class FastMeasurer implements Measurer {
 /** Measures bytes that were read whole. Memory does not grow with what they inflate to. */
 export function measureFast(measurer: FastMeasurer, bytes: Uint8Array, limit: number): Measurement {
   try {
-    if (bytes.length <= BLOCK_BYTES) {
-      measurer.add(bytes)
-      return measurer.end(false)
-    }
+    if (measurer.addWhole(bytes)) return measurer.end(false)
     const most = storedLimit(limit)
     for (let at = 0; at < bytes.length && at < most; at += BLOCK_BYTES) {
       if (!measurer.add(bytes.subarray(at, at + BLOCK_BYTES))) break
@@ -254,179 +284,12 @@ export function measureFast(measurer: FastMeasurer, bytes: Uint8Array, limit: nu
   }
 }
 
-/*
- * CRC-32, several times quicker than by zlib's tables (Node is built without its vector code).
- *
- * Modulo the CRC's polynomial, x^(128*300) = x^(128*155) + x^(128*117) + x^(128*89) + 1. So 16 bytes may be taken out of a
- * message if they are added (XOR) to it 145, 183, 211 and 300 places of 16 bytes later. Doing so from the front, in place,
- * leaves a message whose CRC is the same and of which only the last 300 places are not zero: zlib's tables do those.
- * (Sam Russell, "Chorba: A novel CRC32 implementation", arXiv 2412.16398.) A wrong rule could not pass the test at first use.
- */
-const PLACE = 16
-const DISTANCES = [145 * PLACE, 183 * PLACE, 211 * PLACE, 300 * PLACE] as const
-const FARTHEST = 300 * PLACE
-/** Zeros, never written, before the window: what the first places find behind them. */
-const WINDOW_START = 8192
-const PAGE_BYTES = 65536
-
-export interface Fold {
-  readonly window: Uint8Array
-  /** CRC-32 of the window's first bytes, going on from `value`. They are not the same afterwards. */
-  crc32(length: number, value: number): number
-}
-
-interface FoldExports {
-  readonly memory: { readonly buffer: ArrayBuffer }
-  /** Adds to each place from `to` up to `end` those at all four distances before it. */
-  foldAll(to: number, end: number): void
-  /** Adds to each place from `to` up to `end` the one `distance` before it. */
-  foldOne(to: number, end: number, distance: number): void
-}
-
-function openFold(): Fold | undefined {
-  const exports = instantiate(foldModule())
-  if (!exports) return undefined
-  const window = new Uint8Array(exports.memory.buffer, WINDOW_START, WINDOW_BYTES)
-  return { window, crc32: (length, value) => foldedCrc(exports, window, length, value) }
-}
-
-function foldedCrc(wasm: FoldExports, window: Uint8Array, length: number, value: number): number {
-  const places = length - (length % PLACE)
-  const kept = places - FARTHEST
-  if (kept < FARTHEST) return crc32(window.subarray(0, length), value)
-  // A CRC that goes on is the CRC of a message with what it had come to added to the first four bytes.
-  const state = ~value
-  for (let i = 0; i < 4; i++) window[i] = (window[i] ?? 0) ^ (state >>> (8 * i))
-  const keptAt = WINDOW_START + kept
-  wasm.foldAll(WINDOW_START, keptAt)
-  for (const distance of DISTANCES) wasm.foldOne(keptAt, keptAt + distance, distance)
-  // All ones: zlib starts from the complement, and what was summed so far is in the message already.
-  return crc32(window.subarray(kept, length), 0xffffffff)
-}
-
-/** Undefined where there is no WebAssembly (`--jitless`), or no room for its memory. */
-function instantiate(bytes: Uint8Array): FoldExports | undefined {
-  const api: unknown = Reflect.get(globalThis, 'WebAssembly')
-  if (!isWebAssembly(api)) return undefined
-  try {
-    const { exports } = new api.Instance(new api.Module(bytes))
-    return isFoldExports(exports) ? exports : undefined
-  } catch {
-    return undefined
-  }
-}
-
-interface WebAssemblyApi {
-  readonly Module: new (bytes: Uint8Array) => object
-  readonly Instance: new (module: object) => { readonly exports: unknown }
-}
-
-function isWebAssembly(api: unknown): api is WebAssemblyApi {
-  return typeof api === 'object' && api !== null && 'Module' in api && 'Instance' in api
-}
-
-function isFoldExports(exports: unknown): exports is FoldExports {
-  if (typeof exports !== 'object' || exports === null) return false
-  return 'memory' in exports && 'foldAll' in exports && 'foldOne' in exports
-}
-
-/** The WebAssembly module of the two functions, spelled out. */
-function foldModule(): Uint8Array {
-  const I32 = 0x7f
-  const pages = Math.ceil((WINDOW_START + WINDOW_BYTES) / PAGE_BYTES)
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [2, 0x60, 2, I32, I32, 0, 0x60, 3, I32, I32, I32, 0]),
-    ...section(3, [2, 0, 1]),
-    ...section(5, [1, 0, ...leb(pages)]),
-    ...section(7, [3, ...named('memory', 2, 0), ...named('foldAll', 0, 0), ...named('foldOne', 0, 1)]),
-    ...section(10, [2, ...body(foldAllCode()), ...body(foldOneCode())]),
-  ])
-}
-
-const TO = 0
-const END = 1
-const DISTANCE = 2
-const LOOP = [0x03, 0x40]
-const LOOP_AGAIN_IF = [0x0d, 0]
-const END_CODE = 0x0b
-const I32_LT_U = 0x49
-const I32_SUB = 0x6b
-const V128_XOR = [0xfd, 0x51]
-
-/** do { mem[to] ^= mem[to - d1] ^ … ^ mem[to - d4]; to += 16 } while (to < end) */
-function foldAllCode(): number[] {
-  // An address plus a constant costs nothing, minus one does: all are taken from the farthest place.
-  const farthest = [...get(TO), ...constant(FARTHEST), I32_SUB]
-  const behind = DISTANCES.flatMap((distance) => [...farthest, ...load(FARTHEST - distance), ...V128_XOR])
-  const place = [...farthest, ...farthest, ...load(FARTHEST), ...behind, ...store(FARTHEST)]
-  return [...LOOP, ...place, ...nextPlace(), ...LOOP_AGAIN_IF, END_CODE]
-}
-
-/** do { mem[to] ^= mem[to - distance]; to += 16 } while (to < end) */
-function foldOneCode(): number[] {
-  const behind = [...get(TO), ...get(DISTANCE), I32_SUB, ...load(0)]
-  return [
-    ...LOOP,
-    ...get(TO),
-    ...get(TO),
-    ...load(0),
-    ...behind,
-    ...V128_XOR,
-    ...store(0),
-    ...nextPlace(),
-    ...LOOP_AGAIN_IF,
-    END_CODE,
-  ]
-}
-
-/** to += 16, and whether it is before `end` */
-function nextPlace(): number[] {
-  const [I32_ADD, LOCAL_TEE] = [0x6a, 0x22]
-  return [...get(TO), ...constant(PLACE), I32_ADD, LOCAL_TEE, TO, ...get(END), I32_LT_U]
-}
-
-function get(local: number): number[] {
-  return [0x20, local]
-}
-
-function constant(value: number): number[] {
-  // Signed: a positive number must not end in a byte whose seventh bit is set.
-  const bytes = leb(value)
-  return (bytes.at(-1) ?? 0) & 0x40 ? [0x41, ...bytes.slice(0, -1), (bytes.at(-1) ?? 0) | 0x80, 0] : [0x41, ...bytes]
-}
-
-function load(offset: number): number[] {
-  return [0xfd, 0x00, 4, ...leb(offset)]
-}
-
-function store(offset: number): number[] {
-  return [0xfd, 0x0b, 4, ...leb(offset)]
-}
-
-/** An unsigned number as WebAssembly writes it: seven bits a byte, low ones first. */
-function leb(value: number): number[] {
-  return value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)]
-}
-
-function section(id: number, content: readonly number[]): number[] {
-  return [id, ...leb(content.length), ...content]
-}
-
-function named(name: string, kind: number, index: number): number[] {
-  return [name.length, ...Buffer.from(name), kind, index]
-}
-
-function body(code: readonly number[]): number[] {
-  return [...leb(code.length + 2), 0, ...code, END_CODE]
-}
-
 /** Null where internals do not do what they should. Exported for its test. */
-export function openWorkshop(crc: 'folded' | 'by zlib'): Workshop | null {
+export function openWorkshop(kind: 'with assembly' | 'zlib alone'): Workshop | null {
   try {
-    const fold = crc === 'folded' ? openFold() : undefined
-    if (crc === 'folded' && !fold) return null
-    const candidate = new Workshop(fold)
+    const assembly = kind === 'with assembly' ? InflateAssembly.open() : undefined
+    if (kind === 'with assembly' && !assembly) return null
+    const candidate = new Workshop(assembly)
     return agreesWithCarefulWay(candidate) ? candidate : null
   } catch {
     // Whatever internals throw, the public way remains.
@@ -449,7 +312,11 @@ function agreesWithCarefulWay(candidate: Workshop): boolean {
   damagedData.fill(0xff, 500, 600)
   const wrongCrc = Uint8Array.from(small, (byte, i) => (i === small.length - 8 ? byte ^ 1 : byte))
   const cut = small.subarray(0, small.length - 9)
-  const members = [small, damagedData, large, cut, Buffer.concat([small, small]), wrongCrc, small.subarray(0, -1), small]
+  const stored = zlib.gzipSync(text.subarray(0, 500), { level: 0 })
+  const fixed = zlib.gzipSync(text.subarray(0, 5000), { strategy: zlib.constants.Z_FIXED })
+  const wholes = [small, stored, fixed, zlib.gzipSync(text.subarray(39_000, 60_000), { level: 6 })]
+  const bad = [damagedData, cut, Buffer.concat([small, small]), wrongCrc, small.subarray(0, -1)]
+  const members = [...wholes, ...bad, large, ...wholes]
   return members.every((member) => {
     const limit = 2 ** 20
     const fast = measureFast(new FastMeasurer(candidate, limit), member, limit)

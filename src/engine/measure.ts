@@ -3,8 +3,8 @@
  * The fast way does the work; the careful way decides where there is doubt, and takes over where there is no fast way.
  */
 import type { Measurement } from '../core/measurement.js'
-import { isGzip, measureCarefully, measureInBlocks, openCarefulMeasurer } from './gzip.js'
-import { measureFast, openFastMeasurer } from './inflate-handle.js'
+import { type Inflated, inflateOne, isGzip, measureCarefully, measureInBlocks, openCarefulMeasurer } from './gzip.js'
+import { inflateFast, measureFast, openFastMeasurer } from './inflate-handle.js'
 
 /** What may be inflated into memory for a second opinion. Files beyond it that are damaged have the fast way's. */
 export const SECOND_OPINION_BYTES: number = 32 * 1024 * 1024
@@ -31,4 +31,9 @@ export function measureBytes(bytes: Uint8Array, limit: number): Measurement {
  */
 export function measureChunks(chunks: AsyncIterable<Uint8Array>, limit: number): Promise<Measurement> {
   return measureInBlocks(chunks, limit, () => (careful ? null : openFastMeasurer(limit)) ?? openCarefulMeasurer(limit))
+}
+
+/** Inflates the one member of a gzip file that was read whole, as `inflateOne` would. */
+export function inflateBytes(bytes: Uint8Array, limit: number): Inflated {
+  return (careful ? undefined : inflateFast(bytes, limit)) ?? inflateOne(bytes, limit)
 }

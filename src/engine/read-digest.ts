@@ -1,5 +1,4 @@
 /** Reads one object of a digest folder: bytes, metadata, key. What it is worth is judged in core. */
-import { createHash } from 'node:crypto'
 import {
   checkSignature,
   type DigestContent,
@@ -18,7 +17,8 @@ import { VerifyTrailError } from '../errors.js'
 import type { PublicKeySource } from '../keys/key-source.js'
 import type { MetadataFile } from '../sources/metadata-file.js'
 import type { Source } from '../sources/source.js'
-import { inflateOne } from './gzip.js'
+import { sha256Hex } from './gzip.js'
+import { inflateBytes } from './measure.js'
 import type { RunState } from './run-state.js'
 import { type Carried, readWhole, type WholeAnswer } from './whole-body.js'
 
@@ -114,7 +114,7 @@ export class DigestReader {
   }
 
   async #parse(digest: DigestToRead, stored: Uint8Array, carried: Carried): Promise<ReadFacts> {
-    const inflated = inflateOne(stored, MAX_DIGEST_BYTES)
+    const inflated = inflateBytes(stored, MAX_DIGEST_BYTES)
     const trailing = inflated.kind === 'inflated' ? inflated.trailing : null
     const malformed = (reason: string, sha256: string | null = null): ReadFacts => ({
       facts: { kind: 'malformed', reason, sha256, trailing },
@@ -125,7 +125,7 @@ export class DigestReader {
     if (inflated.kind === 'plain' && (digest.source.kind === 'store' || digest.source.asStored)) return malformed('not gzip')
     const bytes = inflated.kind === 'plain' ? stored : inflated.bytes
     if (bytes.length > MAX_DIGEST_BYTES) return malformed('over 64 MiB')
-    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    const sha256 = sha256Hex(bytes)
     const parsed = parseDigest(bytes)
     if (!parsed.ok) return malformed(parsed.reason, sha256)
     const { logFiles, ...head } = parsed.digest

@@ -2,7 +2,7 @@
 import { createWriteStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { deflateRawSync, gunzipSync, gzipSync } from 'node:zlib'
+import { constants, deflateRawSync, gunzipSync, gzipSync } from 'node:zlib'
 import { measureCarefully, measureChunksCarefully, sha256Hex } from '../../src/engine/gzip.js'
 import { measureBytes, measureChunks } from '../../src/engine/measure.js'
 import {
@@ -17,6 +17,7 @@ import {
 import { isSafeKey } from '../../src/sources/object-names.js'
 import { tar, zip } from '../support/archives.js'
 import { casePath, readCases, runCase } from '../support/cases.js'
+import { wrongByAssembly } from '../support/inflated.js'
 import { must, type Target } from './target.js'
 
 const scratch = mkdtempSync(join(tmpdir(), 'verify-trail-fuzz-'))
@@ -41,6 +42,13 @@ const gzip: Target = {
     if (careful.kind !== 'measured' || careful.damage || careful.trailing || !careful.gzip) return
     must(careful.sha256 === sha256Hex(gunzipSync(bytes)), 'what has nothing wrong with it is what zlib inflates')
   },
+}
+
+const deflate: Target = {
+  name: 'deflate',
+  seeds: [0, 1, 9].map((level) => deflateRawSync(TEXT, { level })).concat(deflateRawSync(TEXT, { strategy: constants.Z_FIXED })),
+  short: 2500,
+  check: (bytes) => must(wrongByAssembly(bytes) === null, 'nothing is inflated that zlib would not inflate to the same'),
 }
 
 const FILES = ['AWSLogs/111122223333/a.json.gz', 'AWSLogs/111122223333/b/c.json.gz', `AWSLogs/${'n'.repeat(180)}`]
@@ -130,4 +138,4 @@ const report: Target = {
   },
 }
 
-export const streams: readonly Target[] = [gzip, tarFile, zipFile, report]
+export const streams: readonly Target[] = [gzip, deflate, tarFile, zipFile, report]
