@@ -1,24 +1,14 @@
 /** A worker thread: opens sources by their address, measures batches of log files end to end, and answers with the facts. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { Disagreement } from '../core/disagreement.js'
-import type { CopyFact } from '../core/judge-log-file.js'
 import { BodyError, ReadFailure, type SourceAddress } from '../sources/source.js'
 import { openAt, type ReadHere } from '../sources/source-address.js'
 import { type MeasureSettings, ReadObjectToMeasure } from './measurer.js'
+import { type Answer, type Answered, type Answers, packAnswers } from './worker-answers.js'
 
 export interface Batch {
   readonly id: number
   readonly copies: readonly { readonly address: SourceAddress; readonly key: string; readonly size: number | undefined }[]
-}
-
-/** What became of one copy; `failed`: it is for the source to say whether it is read again. */
-export type Answer = CopyFact | { readonly kind: 'failed'; readonly failure: unknown }
-
-/** Answers as they are known, those of one turn together. */
-export interface Answers {
-  readonly answers: readonly { readonly id: number; readonly index: number; readonly answer: Answer }[]
-  /** Two ways of measuring disagreed. */
-  readonly disagreement?: string
 }
 
 const settings: MeasureSettings = workerData
@@ -59,27 +49,28 @@ async function measureCopy({ address, key, size }: Batch['copies'][number]): Pro
   }
 }
 
-let waiting: Answers['answers'][number][] = []
+let waiting: Answered[] = []
 
-function answer(one: Answers['answers'][number]): void {
+/** Answers are told as they are known, those of one turn together. */
+function answer(one: Answered): void {
   if (waiting.push(one) === 1) setImmediate(post)
 }
 
 function post(): void {
   const answers = waiting
   waiting = []
-  parentPort?.postMessage({ answers } satisfies Answers, [...new Set(answers.flatMap(handedOver))])
+  parentPort?.postMessage(packAnswers(answers), [...new Set(answers.flatMap(handedOver))])
 }
 
 /** Bytes that are another thread's from now on. */
-function handedOver({ answer }: Answers['answers'][number]): ArrayBuffer[] {
+function handedOver({ answer }: Answered): ArrayBuffer[] {
   const body = answer.kind === 'measured' ? answer.stored?.object?.body : undefined
   return body?.buffer instanceof ArrayBuffer ? [body.buffer] : []
 }
 
 function giveUp(error: unknown): void {
   if (error instanceof Disagreement) {
-    parentPort?.postMessage({ answers: [], disagreement: error.message } satisfies Answers)
+    parentPort?.postMessage({ ...packAnswers([]), disagreement: error.message } satisfies Answers)
     return
   }
   // Out of memory, or a source that cannot be opened: this thread's end, seen by the pool.

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { Disagreement } from '../core/disagreement.js'
 import type { CopyFact } from '../core/judge-log-file.js'
 import { ReadFailure, type SourceAddress } from '../sources/source.js'
-import type { Answer, Answers, Batch } from './measure-worker.js'
+import type { Batch } from './measure-worker.js'
 import {
   type CopyToMeasure,
   type MeasureOptions,
@@ -13,6 +13,7 @@ import {
   type MeasureSettings,
   ReadObjectToMeasure,
 } from './measurer.js'
+import { type Answer, type Answered, type Answers, unpackAnswers } from './worker-answers.js'
 
 /** A start costs about as much as measuring these: fewer log files are measured in this thread. */
 const WORTH_FILES = 4000
@@ -48,7 +49,7 @@ class Lane {
     this.worker = worker
   }
 
-  take({ id, index }: Answers['answers'][number]): Job | undefined {
+  take({ id, index }: Answered): Job | undefined {
     const batch = this.batches.get(id)
     const job = batch?.get(index)
     batch?.delete(index)
@@ -205,9 +206,10 @@ export class WorkerPool implements Measurer {
     lane.worker.postMessage({ id, copies: jobs.map((job) => job.copy) } satisfies Batch)
   }
 
-  #answered(lane: Lane, { answers, disagreement }: Answers): void {
+  #answered(lane: Lane, answers: Answers): void {
+    const { disagreement } = answers
     if (disagreement !== undefined) for (const job of lane.takeAll()) job.stop(new Disagreement(disagreement))
-    for (const one of answers) {
+    for (const one of unpackAnswers(answers)) {
       const { answer } = one
       if (answer.kind === 'measured') this.#bytes += answer.measurement.bytesRead
       this.#measured++
