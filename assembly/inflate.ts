@@ -9,16 +9,18 @@
  * copies that may write over the end, where nothing lies yet.
  */
 
-/** Zeros, never written: what `fold` finds before the window. */
-const ZEROS: usize = 2048
-/** Where the output goes. */
-export const WINDOW: usize = ZEROS
-export const WINDOW_BYTES: usize = 1048576
-/** A match and what is copied over its end, behind three literals. */
-const OVERRUN: usize = 512
+/** How far back a match may reach. */
+const HISTORY_BYTES: usize = 32768
+/** Where the output goes, slice by slice: so much of it at a time stays in a core's cache. */
+export const WINDOW: usize = HISTORY_BYTES
+const SLICE_BYTES: usize = 262144
+/** A slice ends where there is that much or more: with a stored block, or with literals, a match, and what is copied over its end. */
+export const WINDOW_BYTES: usize = SLICE_BYTES + 65536 + 512
+/** The history of the next slice, while the window's own is worked on. */
+const KEPT: usize = WINDOW + WINDOW_BYTES
 /** Where the input is to be put. */
-export const INPUT: usize = WINDOW + WINDOW_BYTES + OVERRUN
-export const INPUT_BYTES: usize = 262144
+export const INPUT: usize = KEPT + HISTORY_BYTES
+export const INPUT_BYTES: usize = 1048576
 const PADDING: usize = 64
 
 /** Tables have 4 bytes an entry: one for each value of so many bits, then the subtables; never more than this for so many symbols (zlib's `enough`). */
@@ -62,11 +64,47 @@ const DISTANCE_EXTRA = memory.data<u8>([
 ])
 const CODE_LENGTH_ORDER = memory.data<u8>([16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15])
 
-let used: u32 = 0
+/** Of the stream, from slice to slice. */
+let inputAt: usize = 0
+let inputEnd: usize = 0
+let bitsAtHand: u64 = 0
+let bitsLeft: u32 = 0
+let isFirstSlice = true
+let isInBlock = false
+let isLastBlock = false
+let ended = false
 
-/** How much of the input the last stream had. */
+/** Begins with the `length` bytes at `INPUT`, of which the stream may be only the first. */
+export function begin(length: u32): void {
+  inputAt = INPUT
+  inputEnd = INPUT + length
+  memory.fill(inputEnd, 0, PADDING)
+  bitsAtHand = 0
+  bitsLeft = 0
+  isFirstSlice = true
+  isInBlock = false
+  isLastBlock = false
+  ended = false
+}
+
+/** Whether the last slice was the stream's last. */
+export function isEnded(): bool {
+  return ended
+}
+
+/** How much of the input the stream had, once it ended. */
 export function inputUsed(): u32 {
-  return used
+  return <u32>(inputAt - INPUT)
+}
+
+/** Ends a slice here. What follows may reach back into it. */
+function pause(input: usize, bits: u64, left: u32, output: usize, inBlock: bool): i32 {
+  inputAt = input
+  bitsAtHand = bits
+  bitsLeft = left
+  isInBlock = inBlock
+  memory.copy(KEPT, output - HISTORY_BYTES, HISTORY_BYTES)
+  return <i32>(output - WINDOW)
 }
 
 function literalEntry(symbol: u32): u32 {
@@ -241,102 +279,103 @@ function buildFixed(): void {
   build(DISTANCES, DISTANCE_BITS, LENGTHS, 32)
 }
 
-/**
- * Inflates what lies at `INPUT` (`length` bytes, of which the stream may be only the first) to `WINDOW`. Answers how many bytes it
- * inflated to; -1 where the stream is not whole and right, or has more than `room` bytes.
- */
-export function inflate(length: u32, room: u32): i32 {
-  const inputEnd = INPUT + length
-  const outputEnd = WINDOW + room
-  memory.fill(inputEnd, 0, PADDING)
-  let input = INPUT
+/** Inflates the next slice to `WINDOW`. Answers how many bytes it has; -1 where the stream is not whole, or not right. */
+export function inflate(): i32 {
+  if (!isFirstSlice) memory.copy(WINDOW - HISTORY_BYTES, KEPT, HISTORY_BYTES)
+  const reach = isFirstSlice ? WINDOW : WINDOW - HISTORY_BYTES
+  isFirstSlice = false
+  const sliceEnd = WINDOW + SLICE_BYTES
+  let input = inputAt
   let output = WINDOW
   // Of the bits that are at hand `left` count. More than 55 are there after each filling up: `bits |= …`.
-  let bits: u64 = 0
-  let left: u32 = 0
-  let isLast = false
+  let bits = bitsAtHand
+  let left = bitsLeft
   do {
-    bits |= load<u64>(input) << (<u64>left)
-    input += (63 - left) >> 3
-    left |= 56
-    if (input > inputEnd + 8) return -1
-    isLast = (bits & 1) !== 0
-    const kind = <u32>(bits >> 1) & 3
-    bits >>= 3
-    left -= 3
-    if (kind === 3) return -1
-    if (kind === 0) {
-      input -= left >> 3
-      bits = 0
-      left = 0
-      if (input + 4 > inputEnd) return -1
-      const stored: u32 = load<u16>(input)
-      if ((stored ^ load<u16>(input + 2)) !== 0xffff) return -1
-      input += 4
-      if (input + stored > inputEnd || output + stored > outputEnd) return -1
-      memory.copy(output, input, stored)
-      input += stored
-      output += stored
-      continue
-    }
-    if (kind === 1) buildFixed()
-    else {
-      const literals = (<u32>bits & 31) + 257
-      const distances = (<u32>(bits >> 5) & 31) + 1
-      const codeLengths = (<u32>(bits >> 10) & 15) + 4
-      bits >>= 14
-      left -= 14
-      if (literals > 286 || distances > 30) return -1
-      memory.fill(LENGTHS, 0, 19)
-      for (let n: u32 = 0; n < codeLengths; n++) {
-        if (left < 3) {
-          bits |= load<u64>(input) << (<u64>left)
-          input += (63 - left) >> 3
-          left |= 56
-        }
-        store<u8>(LENGTHS + load<u8>(CODE_LENGTH_ORDER + n), <u8>(bits & 7))
-        bits >>= 3
-        left -= 3
+    if (!isInBlock) {
+      if (output >= sliceEnd) return pause(input, bits, left, output, false)
+      bits |= load<u64>(input) << (<u64>left)
+      input += (63 - left) >> 3
+      left |= 56
+      if (input > inputEnd + 8) return -1
+      isLastBlock = (bits & 1) !== 0
+      const kind = <u32>(bits >> 1) & 3
+      bits >>= 3
+      left -= 3
+      if (kind === 3) return -1
+      if (kind === 0) {
+        input -= left >> 3
+        bits = 0
+        left = 0
+        if (input + 4 > inputEnd) return -1
+        const stored: u32 = load<u16>(input)
+        if ((stored ^ load<u16>(input + 2)) !== 0xffff) return -1
+        input += 4
+        if (input + stored > inputEnd) return -1
+        memory.copy(output, input, stored)
+        input += stored
+        output += stored
+        continue
       }
-      if (!build(CODE_LENGTHS, CODE_LENGTH_BITS, LENGTHS, 19)) return -1
-      const all = literals + distances
-      for (let n: u32 = 0; n < all; ) {
-        if (left < 14) {
-          bits |= load<u64>(input) << (<u64>left)
-          input += (63 - left) >> 3
-          left |= 56
-          if (input > inputEnd + 8) return -1
+      if (kind === 1) buildFixed()
+      else {
+        const literals = (<u32>bits & 31) + 257
+        const distances = (<u32>(bits >> 5) & 31) + 1
+        const codeLengths = (<u32>(bits >> 10) & 15) + 4
+        bits >>= 14
+        left -= 14
+        if (literals > 286 || distances > 30) return -1
+        memory.fill(LENGTHS, 0, 19)
+        for (let n: u32 = 0; n < codeLengths; n++) {
+          if (left < 3) {
+            bits |= load<u64>(input) << (<u64>left)
+            input += (63 - left) >> 3
+            left |= 56
+          }
+          store<u8>(LENGTHS + load<u8>(CODE_LENGTH_ORDER + n), <u8>(bits & 7))
+          bits >>= 3
+          left -= 3
         }
-        const entry = load<u32>(CODE_LENGTHS + ((<u32>bits & ((1 << CODE_LENGTH_BITS) - 1)) << 2))
-        const symbol = entry >> 16
-        bits >>= <u64>entry
-        left -= entry & 63
-        if (symbol < 16) {
-          store<u8>(LENGTHS + n++, <u8>symbol)
-          continue
+        if (!build(CODE_LENGTHS, CODE_LENGTH_BITS, LENGTHS, 19)) return -1
+        const all = literals + distances
+        for (let n: u32 = 0; n < all; ) {
+          if (left < 14) {
+            bits |= load<u64>(input) << (<u64>left)
+            input += (63 - left) >> 3
+            left |= 56
+            if (input > inputEnd + 8) return -1
+          }
+          const entry = load<u32>(CODE_LENGTHS + ((<u32>bits & ((1 << CODE_LENGTH_BITS) - 1)) << 2))
+          const symbol = entry >> 16
+          bits >>= <u64>entry
+          left -= entry & 63
+          if (symbol < 16) {
+            store<u8>(LENGTHS + n++, <u8>symbol)
+            continue
+          }
+          if (symbol === 16 && n === 0) return -1
+          const value: u32 = symbol === 16 ? load<u8>(LENGTHS + n - 1) : 0
+          const extra: u32 = symbol === 16 ? 2 : symbol === 17 ? 3 : 7
+          const times = (symbol === 18 ? 11 : 3) + (<u32>bits & ((1 << extra) - 1))
+          bits >>= <u64>extra
+          left -= extra
+          if (n + times > all) return -1
+          memory.fill(LENGTHS + n, <u8>value, times)
+          n += times
         }
-        if (symbol === 16 && n === 0) return -1
-        const value: u32 = symbol === 16 ? load<u8>(LENGTHS + n - 1) : 0
-        const extra: u32 = symbol === 16 ? 2 : symbol === 17 ? 3 : 7
-        const times = (symbol === 18 ? 11 : 3) + (<u32>bits & ((1 << extra) - 1))
-        bits >>= <u64>extra
-        left -= extra
-        if (n + times > all) return -1
-        memory.fill(LENGTHS + n, <u8>value, times)
-        n += times
+        if (load<u8>(LENGTHS + 256) === 0) return -1
+        if (!build(LITERALS, LITERAL_BITS, LENGTHS, literals)) return -1
+        // It takes as long as it saves with about so much input.
+        if (input + 2048 < inputEnd) pairLiterals(literals)
+        if (!build(DISTANCES, DISTANCE_BITS, LENGTHS + literals, distances)) return -1
       }
-      if (load<u8>(LENGTHS + 256) === 0) return -1
-      if (!build(LITERALS, LITERAL_BITS, LENGTHS, literals)) return -1
-      // It takes as long as it saves with about so much input.
-      if (input + 2048 < inputEnd) pairLiterals(literals)
-      if (!build(DISTANCES, DISTANCE_BITS, LENGTHS + literals, distances)) return -1
     }
     bits |= load<u64>(input) << (<u64>left)
     input += (63 - left) >> 3
     left |= 56
     let entry = load<u32>(LITERALS + ((<u32>bits & ((1 << LITERAL_BITS) - 1)) << 2))
     for (;;) {
-      if (input > inputEnd + 8 || output > outputEnd) return -1
+      if (input > inputEnd + 8) return -1
+      if (output >= sliceEnd) return pause(input, bits, left, output, true)
       // Of four codes of at most 10 bits, enough are left for the next look.
       if (entry & IS_LITERAL) {
         bits >>= <u64>entry
@@ -405,7 +444,7 @@ export function inflate(length: u32, room: u32): i32 {
       bits >>= <u64>far
       left -= far & 63
       const distance = (far >> 16) + ((before & ((1 << (far & 63)) - 1)) >> ((far >> 8) & 15))
-      if (distance > <u32>(output - WINDOW)) return -1
+      if (distance > <u32>(output - reach)) return -1
       // The next entry is on its way while bytes are copied.
       bits |= load<u64>(input) << (<u64>left)
       input += (63 - left) >> 3
@@ -435,11 +474,11 @@ export function inflate(length: u32, room: u32): i32 {
       }
       output = end
     }
-  } while (!isLast)
-  input -= left >> 3
-  if (input > inputEnd || output > outputEnd) return -1
-  used = <u32>(input - INPUT)
-  return <i32>(output - WINDOW)
+    isInBlock = false
+  } while (!isLastBlock)
+  inputAt = input - (left >> 3)
+  ended = inputAt <= inputEnd
+  return ended ? <i32>(output - WINDOW) : -1
 }
 
 /*
@@ -462,6 +501,7 @@ const PLACE: usize = 16
  */
 export function fold(length: usize, state: u32): usize {
   if (length < 2 * FARTHEST) return 0
+  memory.fill(WINDOW - FARTHEST, 0, FARTHEST)
   const kept = (length - FARTHEST) & ~(PLACE - 1)
   // A CRC that goes on is the CRC of a message with what it had come to added to the first four bytes.
   store<u32>(WINDOW, load<u32>(WINDOW) ^ state)

@@ -1,10 +1,11 @@
 /**
- * Inflates a gzip file that is in memory as a whole, and sums up CRC-32s, by our own WebAssembly: `assembly/inflate.ts` says
- * how. zlib takes half as long again for a small file, for it must be able to stop and go on at every byte.
+ * Inflates gzip files that are in memory as a whole, and sums up CRC-32s, by our own WebAssembly: `assembly/inflate.ts` says
+ * how. zlib takes half as long again, for it must be able to stop and go on at every byte.
  *
  * What is inflated here is right; what is not is no news of the file, only a reason to look at it in another way.
  */
-import { crc32, TrailerReader } from './gzip.js'
+import { createHash, type Hash } from 'node:crypto'
+import { crc32, sha256Hex, TrailerReader } from './gzip.js'
 import { INFLATE_MODULE } from './inflate-module.js'
 
 const HEADER_BYTES = 10
@@ -17,13 +18,22 @@ interface AssemblyExports {
   readonly WINDOW_BYTES: { readonly value: number }
   readonly INPUT: { readonly value: number }
   readonly INPUT_BYTES: { readonly value: number }
-  inflate(length: number, room: number): number
+  begin(length: number): void
+  inflate(): number
+  isEnded(): number
   inputUsed(): number
   fold(length: number, state: number): number
 }
 
+/** What a file's one member inflates to. */
+export interface WholeMember {
+  readonly sha256: string
+  readonly bytesInflated: number
+  readonly trailer: TrailerReader
+}
+
 export class InflateAssembly {
-  /** What was inflated lies at its start. */
+  /** The bytes of the last slice lie at its start. */
   readonly window: Uint8Array
   readonly #input: Uint8Array
   readonly #exports: AssemblyExports
@@ -41,30 +51,73 @@ export class InflateAssembly {
     this.#input = new Uint8Array(memory.buffer, INPUT.value, INPUT_BYTES.value)
   }
 
-  /**
-   * Inflates the one member of a gzip file to the window. Answers its trailer: its length is that of what was inflated, its
-   * CRC is still to be compared. Undefined where anything else is there, or more than `limit` bytes, or than there is room for.
-   */
-  inflateMember(file: Uint8Array, limit: number): TrailerReader | undefined {
+  /** Measures a gzip file of one member. Undefined where anything else is there, or it inflates to more than `limit` bytes. */
+  measure(file: Uint8Array, limit: number): WholeMember | undefined {
+    const trailer = this.#begin(file)
+    if (trailer === undefined || trailer.length > limit) return undefined
+    let [bytesInflated, crc, sha256] = [0, 0, '']
+    let hash: Hash | undefined
+    for (let ended = false; !ended; ) {
+      const bytes = this.inflate()
+      bytesInflated += bytes
+      if (bytes < 0 || bytesInflated > trailer.length) return undefined
+      ended = this.isEnded
+      const slice = this.window.subarray(0, bytes)
+      if (ended && hash === undefined) sha256 = sha256Hex(slice)
+      else {
+        hash ??= createHash('sha256')
+        hash.update(slice)
+        if (ended) sha256 = hash.digest('hex')
+      }
+      crc = this.consumeCrc(bytes, crc)
+    }
+    return this.#isAll(file, trailer, bytesInflated, crc) ? { sha256, bytesInflated, trailer } : undefined
+  }
+
+  /** Inflates a gzip file of one member. Undefined where anything else is there, or it inflates to more than a window, or `limit` bytes. */
+  inflateWhole(file: Uint8Array, limit: number): Uint8Array | undefined {
+    const trailer = this.#begin(file)
+    if (trailer === undefined || trailer.length > Math.min(limit, this.window.length)) return undefined
+    const length = this.inflate()
+    if (length !== trailer.length || !this.isEnded) return undefined
+    const bytes = this.window.slice(0, length)
+    return this.#isAll(file, trailer, length, this.consumeCrc(length, 0)) ? bytes : undefined
+  }
+
+  /** Answers the trailer. Undefined where this is no file for it. */
+  #begin(file: Uint8Array): TrailerReader | undefined {
     const trailerAt = file.length - TRAILER_BYTES
     // CloudTrail's own headers have no optional fields.
     const isPlain = file[0] === 0x1f && file[1] === 0x8b && file[2] === 8 && file[3] === 0
-    if (!isPlain || trailerAt < HEADER_BYTES) return undefined
+    if (!isPlain || trailerAt < HEADER_BYTES || !this.begin(file.subarray(HEADER_BYTES, trailerAt))) return undefined
     const trailer = new TrailerReader()
     trailer.read(file, trailerAt)
-    if (trailer.length > Math.min(this.window.length, limit)) return undefined
-    const bytes = this.inflate(file.subarray(HEADER_BYTES, trailerAt), trailer.length)
-    return bytes === trailer.length && this.inputUsed === trailerAt - HEADER_BYTES ? trailer : undefined
+    return trailer
   }
 
-  /** Inflates deflate data to the window. Answers to how many bytes; -1: they are not whole, not right, or to more than `room`. */
-  inflate(data: Uint8Array, room: number): number {
-    if (data.length > this.#input.length) return -1
+  #isAll(file: Uint8Array, trailer: TrailerReader, bytes: number, crc: number): boolean {
+    return bytes === trailer.length && crc === trailer.crc && HEADER_BYTES + this.inputUsed + TRAILER_BYTES === file.length
+  }
+
+  /** Takes deflate data, and what may follow them. False: they are too long. */
+  begin(data: Uint8Array): boolean {
+    if (data.length > this.#input.length) return false
     this.#input.set(data)
-    return this.#exports.inflate(data.length, room)
+    this.#exports.begin(data.length)
+    return true
   }
 
-  /** How many bytes of the last data were deflate data. */
+  /** Inflates the next slice to the window. Answers how many bytes it has; -1: the data are not whole, or not right. */
+  inflate(): number {
+    return this.#exports.inflate()
+  }
+
+  /** Whether the last slice was the data's last. */
+  get isEnded(): boolean {
+    return this.#exports.isEnded() !== 0
+  }
+
+  /** How many bytes of what it took were deflate data, once they ended. */
   get inputUsed(): number {
     return this.#exports.inputUsed()
   }

@@ -10,17 +10,28 @@ export interface Inflated {
 const assembly = InflateAssembly.open()
 if (assembly === undefined) throw new Error('this Node has no WebAssembly')
 
-/** What it may inflate to at most. */
-export const ROOM: number = assembly.window.length
+/** What it inflates at most at a time. */
+export const WINDOW_BYTES: number = assembly.window.length
+const MOST = 8 * 2 ** 20
 
-export function byAssembly(data: Uint8Array, room = ROOM): Inflated | null {
-  const length = assembly?.inflate(data, room) ?? -1
-  return length < 0 ? null : { bytes: Buffer.from(assembly?.window.subarray(0, length) ?? []), used: assembly?.inputUsed ?? -1 }
+/** Null where it refuses. `most`: give up where there is more. */
+export function byAssembly(data: Uint8Array, most = MOST): Inflated | null {
+  if (assembly === undefined || !assembly.begin(data)) return null
+  const slices: Uint8Array[] = []
+  for (let left = most; ; ) {
+    const length = assembly.inflate()
+    left -= length
+    if (length < 0 || left < 0) return null
+    slices.push(Uint8Array.from(assembly.window.subarray(0, length)))
+    if (assembly.isEnded) return { bytes: Buffer.concat(slices), used: assembly.inputUsed }
+    // What sums up CRCs leaves the window other than it was.
+    assembly.consumeCrc(length, 0)
+  }
 }
 
 function byZlib(data: Uint8Array): Inflated | null {
   try {
-    const answer: unknown = zlib.inflateRawSync(data, { info: true, maxOutputLength: ROOM })
+    const answer: unknown = zlib.inflateRawSync(data, { info: true, maxOutputLength: MOST })
     const { buffer, engine } = answer as { buffer: Uint8Array; engine: { bytesWritten: number } }
     return { bytes: buffer, used: engine.bytesWritten }
   } catch {
