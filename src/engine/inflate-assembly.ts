@@ -10,6 +10,8 @@ import { INFLATE_MODULE } from './inflate-module.js'
 
 const HEADER_BYTES = 10
 const TRAILER_BYTES = 8
+/** A match of 258 bytes takes two bits at least. */
+const MOST_RATIO = 1032
 
 /** What `assembly/inflate.ts` exports, under the same names. */
 interface AssemblyExports {
@@ -74,14 +76,22 @@ export class InflateAssembly {
     return this.#isAll(file, trailer, bytesInflated, crc) ? { sha256, bytesInflated, trailer } : undefined
   }
 
-  /** Inflates a gzip file of one member. Undefined where anything else is there, or it inflates to more than a window, or `limit` bytes. */
+  /** Inflates a gzip file of one member. Undefined where anything else is there, or it inflates to more than `limit` bytes. */
   inflateWhole(file: Uint8Array, limit: number): Uint8Array | undefined {
     const trailer = this.#begin(file)
-    if (trailer === undefined || trailer.length > Math.min(limit, this.window.length)) return undefined
-    const length = this.inflate()
-    if (length !== trailer.length || !this.isEnded) return undefined
-    const bytes = this.window.slice(0, length)
-    return this.#isAll(file, trailer, length, this.consumeCrc(length, 0)) ? bytes : undefined
+    // What no deflate data of this length can inflate to is not to cost the memory for it.
+    if (trailer === undefined || trailer.length > Math.min(limit, file.length * MOST_RATIO)) return undefined
+    const whole = new Uint8Array(trailer.length)
+    let [bytesInflated, crc] = [0, 0]
+    for (let ended = false; !ended; ) {
+      const bytes = this.inflate()
+      if (bytes < 0 || bytesInflated + bytes > whole.length) return undefined
+      ended = this.isEnded
+      whole.set(this.window.subarray(0, bytes), bytesInflated)
+      bytesInflated += bytes
+      crc = this.consumeCrc(bytes, crc)
+    }
+    return this.#isAll(file, trailer, bytesInflated, crc) ? whole : undefined
   }
 
   /** Answers the trailer. Undefined where this is no file for it. */

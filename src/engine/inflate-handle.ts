@@ -132,7 +132,7 @@ export function openFastMeasurer(limit: number): FastMeasurer | null {
   return workshop && new FastMeasurer(workshop, limit)
 }
 
-/** What a small file's one member inflates to, where all is as it should be. Undefined: nothing is said of it. */
+/** What a file's one member inflates to, where all is as it should be. Undefined: nothing is said of it. */
 export function inflateFast(file: Uint8Array, limit: number): Inflated | undefined {
   const bytes = workshopHere()?.assembly?.inflateWhole(file, limit)
   return bytes && { kind: 'inflated', bytes, trailing: null }

@@ -44,6 +44,15 @@ t.test('an event as it is found', async (t) => {
   t.equal(long?.sourceIpAddress?.length, 1024, 'texts are bounded')
 })
 
+t.test('an event in a large log file, wherever the stretches end that are looked through', async (t) => {
+  const name = '"StopLogging"'
+  const start = file({ pad: '' }, RECORD).indexOf(name)
+  for (let by = -name.length - 64; by <= 2; by++) {
+    const text = file({ pad: 'x'.repeat(1024 * 1024 - start + by) }, RECORD)
+    if (parse(text).length !== 1) t.fail(`its name ${by} bytes from where the first stretch ends`)
+  }
+})
+
 const S3 = { eventSource: 's3.amazonaws.com' }
 const selectors = { eventName: 'PutEventSelectors', requestParameters: { trailName: 'management-events' } }
 
