@@ -16,7 +16,7 @@ import {
 import { type Answer, type Answered, type Answers, unpackAnswers } from './worker-answers.js'
 
 /** A start costs about as much as measuring these: fewer log files are measured in this thread. */
-const WORTH_FILES = 4000
+const WORTH_FILES = 16_000
 const WORTH_BYTES = 128 * 1024 * 1024
 /** The same, of log files that must be fetched. */
 const WORTH_FETCHES = 10_000
