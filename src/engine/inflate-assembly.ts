@@ -5,7 +5,7 @@
  * What is inflated here is right; what is not is no news of the file, only a reason to look at it in another way.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { crc32, sha256Hex, TrailerReader } from './gzip.js'
+import { crc32, sha256Hex, storedLimit, TrailerReader } from './gzip.js'
 import { INFLATE_MODULE } from './inflate-module.js'
 
 const HEADER_BYTES = 10
@@ -56,7 +56,7 @@ export class InflateAssembly {
   /** Measures a gzip file of one member. Undefined where anything else is there, or it inflates to more than `limit` bytes. */
   measure(file: Uint8Array, limit: number): WholeMember | undefined {
     const trailer = this.#begin(file)
-    if (trailer === undefined || trailer.length > limit) return undefined
+    if (trailer === undefined || trailer.length > limit || file.length > storedLimit(limit)) return undefined
     let [bytesInflated, crc, sha256] = [0, 0, '']
     let hash: Hash | undefined
     for (let ended = false; !ended; ) {

@@ -1,6 +1,6 @@
 /**
- * The fast way to measure. A file of at most a megabyte that is as it should be is inflated at once, by WebAssembly. Any other is by zlib's own
- * handle, called directly and used again and again. Both inflate into one window that all streams of a thread share. Every
+ * The fast way to measure. A file of at most a megabyte that is as it should be is inflated by WebAssembly, any other by zlib's
+ * own handle, called directly and used again and again. Both inflate into one window that all streams of a thread share. Every
  * verdict is the same as in `gzip.ts`, whose reading of header, trailer and tail it uses.
  *
  * All use of what Node does not document is in this file: `_handle` and its `reset`, `writeSync` and `onerror`, and

@@ -340,6 +340,11 @@ t.test('the limit itself is allowed and nothing beyond it', async () => {
     t.same(inflatedAlike(gzipped, size - 1), { kind: 'too-large', limit: size - 1 })
   }
   t.match(await agreed('an empty member, limit 0', zlib.gzipSync(''), 0), { kind: 'measured', bytesInflated: 0 })
+  const longNothing = Buffer.concat([
+    Buffer.alloc(5 * 209_714, storedBlock(Buffer.alloc(0), false)),
+    storedBlock(Buffer.alloc(0), true),
+  ])
+  t.match(await agreed('a megabyte of nothing, limit 0', gzipOf(longNothing, Buffer.alloc(0)), 0), { kind: 'too-large' })
 })
 
 t.test('reading ends soon after the limit where nothing more comes out', async () => {
