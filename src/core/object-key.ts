@@ -191,10 +191,11 @@ interface Place {
   readonly name: string
 }
 
-function parsePlace(segments: readonly string[], at: number): Place | undefined {
-  const first = segments[at + 1] ?? ''
+/** `at`: where `AWSLogs` is; `from`: what is taken for the organization or the account. */
+function parsePlace(segments: readonly string[], at: number, from: number = at + 1): Place | undefined {
+  const first = segments[from] ?? ''
   const organizationId = isOrganizationId(first) ? first : null
-  const next = organizationId === null ? at + 1 : at + 2
+  const next = organizationId === null ? from : from + 1
   const accountId = segments[next] ?? ''
   const folder = segments[next + 1] ?? ''
   const name = segments.at(-1)
@@ -207,11 +208,10 @@ function parsePlace(segments: readonly string[], at: number): Place | undefined 
 /** An account's folder further down than CloudTrail has it: readers of all that lies in this `AWSLogs/` take what is in it. */
 function parseMisplaced(segments: readonly string[], at: number): Place | undefined {
   for (let next = at + 1; next < segments.length && segments[next] !== 'AWSLogs'; next++) {
-    const place = parsePlace(['AWSLogs', ...segments.slice(next)], 0)
+    const place = parsePlace(segments, at, next)
     if (place === undefined) continue
     const first = segments[at + 1] ?? ''
-    const prefix = at === 0 ? '' : `${segments.slice(0, at).join('/')}/`
-    return { ...place, prefix, organizationId: isOrganizationId(first) ? first : null }
+    return { ...place, organizationId: isOrganizationId(first) ? first : null }
   }
   return undefined
 }

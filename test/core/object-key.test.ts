@@ -292,6 +292,7 @@ t.test('hostile keys take no time', async (t) => {
     `${DIGEST_DAY}/${DIGEST_HEAD}_${'a'.repeat(1_000_000)}`,
     'AWSLogs/'.repeat(100_000),
     `${'AWSLogs/123456789012/'.repeat(50_000)}x`,
+    `AWSLogs/${'a/'.repeat(500_000)}x`,
   ]
   for (const key of hostile) t.ok(['foreign', 'other'].includes(parseObjectKey(key).kind), `${key.length} characters`)
 })
